@@ -1,0 +1,129 @@
+"""Backends: the same table of kernels, implemented for different hardware.
+
+``reference`` is slow, plain NumPy and is the definition; ``cpu`` is native and threaded. A layer asks for neither: it
+calls ``self.kernels.<name>(...)`` with the arrays that its blobs hand out, and the net decides which backend that is.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pydeeplab.backend.spec import Array, Kernel, kernels, stems
+from pydeeplab.errors import ShapeError, UnsupportedError, UsageError, did_you_mean
+
+__all__ = ["BACKENDS", "Backend", "KernelTable", "get_backend"]
+
+BACKENDS = ("cpu", "reference")
+
+
+class KernelTable:
+    """All kernels of one backend as attributes; what the backend lacks raises `UnsupportedError` when called."""
+
+    def __init__(self, functions: dict[str, Callable[..., None]]):
+        self.__dict__.update(functions)
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        raise AttributeError(f"no kernel is called '{name}'.{did_you_mean(name, self.__dict__)}")
+
+
+class Backend:
+    """One implementation of the kernel table, with the memory that its kernels work on."""
+
+    def __init__(self, name: str, dtypes: tuple[type, ...]):
+        self.name = name
+        self.dtypes = tuple(np.dtype(t) for t in dtypes)
+        self.missing: list[str] = []
+        self.kernels = KernelTable(self._load())
+
+    def zeros(self, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Flat zeroed memory where this backend's kernels can reach it."""
+        return np.zeros(count, dtype)
+
+    def empty(self, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Flat uninitialised memory where this backend's kernels can reach it."""
+        return np.empty(count, dtype)
+
+    def _load(self) -> dict[str, Callable[..., None]]:
+        modules: dict[str, Any] = {}
+        for stem in stems():
+            path = f"pydeeplab.backend.{self.name}.{stem}"
+            try:
+                modules[stem] = importlib.import_module(path)
+            except ModuleNotFoundError as error:
+                if error.name != path:
+                    raise
+        functions = {}
+        for name, (stem, row) in kernels().items():
+            function = getattr(modules.get(stem), name, None)
+            if function is None:
+                self.missing.append(name)
+                functions[name] = _missing(name, self.name)
+            else:
+                functions[name] = _checked(row, function, self.dtypes)
+        return functions
+
+    def __repr__(self) -> str:
+        return f"<Backend {self.name}>"
+
+
+def _missing(name: str, backend: str) -> Callable[..., None]:
+    def stub(*_: object) -> None:
+        raise UnsupportedError(
+            f"[{name}] has no {backend} implementation. Use another backend: {', '.join(b for b in BACKENDS if b != backend)}."
+        )
+
+    return stub
+
+
+def _checked(row: Kernel, function: Callable[..., None], dtypes: tuple[np.dtype[Any], ...]) -> Callable[..., None]:
+    """Wrap a kernel so that shapes, types and contiguity are right before native code sees a pointer."""
+    arguments = row.arguments
+    count = len(arguments)
+
+    def call(*values: Any) -> None:
+        if len(values) != count:
+            raise TypeError(f"kernel {row.name} takes {count} arguments ({', '.join(a.name for a in arguments)}), got {len(values)}")
+        bound: dict[str, int] = {}
+        for argument, value in zip(arguments, values, strict=True):
+            if isinstance(argument, Array):
+                _check_array(row.name, argument, value, bound, dtypes)
+        function(*values)
+
+    call.__name__ = row.name
+    return call
+
+
+def _check_array(
+    kernel: str, argument: Array, value: Any, bound: dict[str, int], dtypes: tuple[np.dtype[Any], ...]
+) -> None:
+    if value is None:
+        if not argument.optional:
+            raise ShapeError(f"kernel {kernel}: argument {argument.name} may not be None")
+        return
+    wanted = argument.dtype
+    if (value.dtype not in dtypes) if wanted == "real" else (value.dtype != wanted):
+        raise ShapeError(f"kernel {kernel}: {argument.name} has type {value.dtype}, expected {wanted}")
+    if not value.flags.c_contiguous:
+        raise ShapeError(f"kernel {kernel}: {argument.name} must be C-contiguous")
+    shape = value.shape
+    if len(shape) != len(argument.dims):
+        raise ShapeError(f"kernel {kernel}: {argument.name} has shape {shape}, expected [{', '.join(argument.dims)}]")
+    for symbol, size in zip(argument.dims, shape, strict=True):
+        if bound.setdefault(symbol, size) != size:
+            raise ShapeError(
+                f"kernel {kernel}: {argument.name} has shape {shape}, but {symbol} is {bound[symbol]} in an earlier argument"
+            )
+
+
+@cache
+def get_backend(name: str) -> Backend:
+    """Return the backend called ``name``: cpu (float32) or reference (float32 or float64)."""
+    if name not in BACKENDS:
+        raise UsageError(f"unknown backend '{name}'; known are {', '.join(BACKENDS)}.{did_you_mean(name, BACKENDS)}")
+    return Backend(name, (np.float32,) if name == "cpu" else (np.float32, np.float64))

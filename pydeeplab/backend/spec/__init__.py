@@ -1,0 +1,103 @@
+"""The kernel table: what every kernel is called, takes and gives, and where its definition comes from.
+
+Each module of this package describes one family of kernels in a list ``KERNELS``; the families carry the same names
+(stems) in ``backend/reference``, in ``kernels/cpu`` and in ``kernels/cuda``. A kernel's arguments are written as text:
+
+    in x[N,C,H,W], in? bias[C], out y[N,C,P,Q], out index[N,C,P,Q]:int32, scratch work[*], int kernel_h, float slope
+
+``in``, ``out`` (overwritten), ``inout`` and ``scratch`` (contents undefined) are C-contiguous arrays of the net's
+floating type unless another is named; ``?`` allows None. Dimensions are symbols that must agree among the arguments;
+``*`` takes whatever comes. ``int``, ``float`` and ``bool`` are scalars. Arguments are passed by position in this order.
+In C they become a pointer per array (NULL for None), then each symbol once, in order of first appearance, as int64,
+then the scalars (int64, float, int).
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from dataclasses import dataclass, field
+
+__all__ = ["Array", "Kernel", "Scalar", "kernel", "kernels", "stems"]
+
+_ARRAY = re.compile(r"(in|out|inout|scratch)(\?)?\s+(\w+)\[([^\]]*)\](?::(\w+))?$")
+_SCALAR = re.compile(r"(int|float|bool)\s+(\w+)$")
+
+
+@dataclass(frozen=True)
+class Array:
+    """An array argument: ``access`` is in, out, inout or scratch; ``dtype`` is real (the net's type) or a NumPy name."""
+
+    name: str
+    access: str
+    dims: tuple[str, ...]
+    dtype: str = "real"
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A scalar argument; ``kind`` is int, float or bool."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One row of the table.
+
+    ``tolerance`` bounds the error against the reference backend, as a share of the largest value (0: equal).
+    ``variant_of`` names the kernel whose cases this faster variant must pass too.
+    """
+
+    name: str
+    arguments: tuple[Array | Scalar, ...]
+    source: str
+    tolerance: float = 1e-5
+    variant_of: str | None = None
+    arrays: tuple[Array, ...] = field(init=False)
+    scalars: tuple[Scalar, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "arrays", tuple(a for a in self.arguments if isinstance(a, Array)))
+        object.__setattr__(self, "scalars", tuple(a for a in self.arguments if isinstance(a, Scalar)))
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The dimension symbols in order of first appearance."""
+        return tuple(dict.fromkeys(d for a in self.arrays for d in a.dims))
+
+
+def kernel(name: str, signature: str, *, source: str, tolerance: float = 1e-5, variant_of: str | None = None) -> Kernel:
+    """Parse ``signature`` (see the package docstring) into a row of the table."""
+    arguments: list[Array | Scalar] = []
+    for text in re.split(r",(?![^\[]*\])", signature):
+        text = text.strip()
+        if match := _ARRAY.match(text):
+            access, optional, label, dims, dtype = match.groups()
+            symbols = tuple(d.strip() for d in dims.split(",") if d.strip())
+            symbols = tuple(f"{label}_size" if d == "*" else d for d in symbols)
+            arguments.append(Array(label, access, symbols, dtype or "real", bool(optional)))
+        elif match := _SCALAR.match(text):
+            arguments.append(Scalar(match[2], match[1]))
+        else:
+            raise ValueError(f"kernel {name}: cannot read argument '{text}'")
+    return Kernel(name, tuple(arguments), source, tolerance, variant_of)
+
+
+def stems() -> list[str]:
+    """The names of the kernel families, sorted."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__))
+
+
+def kernels() -> dict[str, tuple[str, Kernel]]:
+    """Every kernel of the table: name -> (stem, kernel)."""
+    table: dict[str, tuple[str, Kernel]] = {}
+    for stem in stems():
+        for row in importlib.import_module(f"{__name__}.{stem}").KERNELS:
+            if row.name in table:
+                raise ValueError(f"kernel {row.name} is in two families: {table[row.name][0]} and {stem}")
+            table[row.name] = (stem, row)
+    return table

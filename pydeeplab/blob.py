@@ -1,0 +1,205 @@
+"""Blobs: the named arrays that layers exchange."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pydeeplab.backend import Backend, get_backend
+from pydeeplab.errors import ShapeError, UsageError
+
+__all__ = ["MAX_COUNT", "Blob", "Storage"]
+
+MAX_COUNT = 2**31 - 1
+"""The largest number of elements of a blob, as in Caffe (and in 32-bit BLAS)."""
+
+
+class Storage:
+    """Flat memory that grows on demand and may be shared by several blobs.
+
+    ``version`` counts the times that somebody asked to write, so that what was computed from the contents can be
+    known to be stale.
+    """
+
+    __slots__ = ("_memory", "backend", "dtype", "version")
+
+    def __init__(self, backend: Backend, dtype: np.dtype[Any]):
+        self.backend = backend
+        self.dtype = dtype
+        self.version = 0
+        self._memory: NDArray[Any] | None = None
+
+    @property
+    def capacity(self) -> int:
+        """Elements allocated; 0 before the first use."""
+        return 0 if self._memory is None else self._memory.size
+
+    def memory(self, count: int) -> NDArray[Any]:
+        """At least ``count`` elements; new memory is zeroed. Growing keeps earlier views alive but detached."""
+        if self._memory is None or self._memory.size < count:
+            self._memory = self.backend.zeros(count, self.dtype)
+        return self._memory
+
+    def adopt(self, memory: NDArray[Any] | None) -> NDArray[Any] | None:
+        """Replace the memory (None: give it up) and return what was held."""
+        held, self._memory = self._memory, memory
+        return held
+
+
+class Blob:
+    """An N-dimensional array with its gradient, allocated when first used.
+
+    ``data`` and ``diff`` are live, writable NumPy views of shape `shape`. Layers use the verbs `read`, `write` (about
+    to be overwritten), `modify` (read and written) and their ``_diff`` twins, which give the array where the backend's
+    kernels want it.
+    """
+
+    def __init__(self, shape: Sequence[int] = (), *, backend: Backend | None = None, dtype: Any = np.float32):
+        self._backend = backend or get_backend("cpu")
+        self._dtype = np.dtype(dtype)
+        self._data = Storage(self._backend, self._dtype)
+        self._diff = Storage(self._backend, self._dtype)
+        self._shape: tuple[int, ...] = ()
+        self._count = 1
+        self.reshape(*shape)
+
+    # Shape -----------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The dimensions, outermost first; () for a scalar."""
+        return self._shape
+
+    @property
+    def count(self) -> int:
+        """The number of elements."""
+        return self._count
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The floating type of data and diff."""
+        return self._dtype
+
+    def reshape(self, *dims: int) -> None:
+        """Change the shape; contents survive as long as the number of elements does not grow beyond the capacity."""
+        shape = tuple(int(d) for d in dims)
+        if any(d < 0 for d in shape):
+            raise ShapeError(f"a blob's dimensions must not be negative, got {shape}")
+        count = math.prod(shape)
+        if count > MAX_COUNT:
+            raise ShapeError(f"a blob of shape {shape} has {count} elements; at most {MAX_COUNT} are possible")
+        self._shape, self._count = shape, count
+
+    def reshape_like(self, other: Blob) -> None:
+        """Take the shape of ``other``."""
+        self._shape, self._count = other._shape, other._count
+
+    def _legacy(self, axis: int) -> int:
+        if len(self._shape) > 4:
+            raise UsageError(f"num, channels, height and width exist only up to 4 axes; this blob has {len(self._shape)}")
+        return self._shape[axis] if axis < len(self._shape) else 1
+
+    @property
+    def num(self) -> int:
+        """Size of axis 0 (1 where absent), as in pycaffe."""
+        return self._legacy(0)
+
+    @property
+    def channels(self) -> int:
+        """Size of axis 1 (1 where absent)."""
+        return self._legacy(1)
+
+    @property
+    def height(self) -> int:
+        """Size of axis 2 (1 where absent)."""
+        return self._legacy(2)
+
+    @property
+    def width(self) -> int:
+        """Size of axis 3 (1 where absent)."""
+        return self._legacy(3)
+
+    def axis(self, index: int) -> int:
+        """Turn a possibly negative axis into one of 0..ndim-1."""
+        ndim = len(self._shape)
+        if not -ndim <= index < ndim:
+            raise ShapeError(f"axis {index} is out of range for a blob of shape {self._shape}")
+        return index % ndim
+
+    # Contents --------------------------------------------------------------------------------------------------
+
+    def _view(self, storage: Storage) -> NDArray[Any]:
+        return storage.memory(self._count)[: self._count].reshape(self._shape)
+
+    def read(self) -> NDArray[Any]:
+        """The data, for reading by a kernel."""
+        return self._view(self._data)
+
+    def write(self) -> NDArray[Any]:
+        """The data, about to be overwritten by a kernel."""
+        self._data.version += 1
+        return self._view(self._data)
+
+    def modify(self) -> NDArray[Any]:
+        """The data, to be read and changed by a kernel."""
+        self._data.version += 1
+        return self._view(self._data)
+
+    def read_diff(self) -> NDArray[Any]:
+        """The gradient, for reading by a kernel."""
+        return self._view(self._diff)
+
+    def write_diff(self) -> NDArray[Any]:
+        """The gradient, about to be overwritten by a kernel."""
+        self._diff.version += 1
+        return self._view(self._diff)
+
+    def modify_diff(self) -> NDArray[Any]:
+        """The gradient, to be added to by a kernel."""
+        self._diff.version += 1
+        return self._view(self._diff)
+
+    @property
+    def data(self) -> NDArray[Any]:
+        """A live, writable view on the host."""
+        self._data.version += 1
+        return self._view(self._data)
+
+    @property
+    def diff(self) -> NDArray[Any]:
+        """A live, writable view of the gradient on the host."""
+        self._diff.version += 1
+        return self._view(self._diff)
+
+    # Sharing ---------------------------------------------------------------------------------------------------
+
+    def share_data(self, other: Blob) -> None:
+        """Use the other blob's data memory from now on; the number of elements must agree."""
+        self._must_fit(other)
+        self._data = other._data
+
+    def share_diff(self, other: Blob) -> None:
+        """Use the other blob's gradient memory from now on; the number of elements must agree."""
+        self._must_fit(other)
+        self._diff = other._diff
+
+    def _must_fit(self, other: Blob) -> None:
+        if self._count != other._count:
+            raise ShapeError(f"cannot share memory between blobs of shape {self._shape} and {other._shape}")
+
+    @property
+    def data_storage(self) -> Storage:
+        """The memory behind `data`; the same object for blobs that share it."""
+        return self._data
+
+    @property
+    def diff_storage(self) -> Storage:
+        """The memory behind `diff`; the same object for blobs that share it."""
+        return self._diff
+
+    def __repr__(self) -> str:
+        return f"<Blob {' x '.join(map(str, self._shape)) or 'scalar'} {self._dtype}>"

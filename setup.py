@@ -1,7 +1,7 @@
 """Builds the native kernels and ships prototxt/ and weights/ inside the package.
 
 Everything declarative is in pyproject.toml. Cython and the kernels' C are compiled from kernels/cpu: each
-``<stem>.pyx`` becomes ``pydeeplab.backend.cpu.<stem>``, linked with ``<stem>.c`` and ``<stem>_*.c`` where they exist.
+``<stem>.pyx`` becomes ``pydeeplab.backend.cpu.<stem>``, linked with its ``<stem>_*.c``.
 ``PYDEEPLAB_STEMS=conv,pooling`` restricts a build to the stems one is working on.
 """
 
@@ -28,7 +28,7 @@ def extensions():
         stem = pyx.stem
         if wanted and stem not in wanted:
             continue
-        c_files = sorted({*(ROOT / KERNELS).glob(f"{stem}.c"), *(ROOT / KERNELS).glob(f"{stem}_*.c")})
+        c_files = sorted((ROOT / KERNELS).glob(f"{stem}_*.c"))
         headers = sorted((ROOT / KERNELS).glob("*.h"))
         yield Extension(
             f"pydeeplab.backend.cpu.{stem}",

@@ -1,0 +1,38 @@
+# make install   a virtual environment with pydeeplab and its console script
+# make demo      the main job, end to end, with nothing downloaded
+# make test      all tests
+# make lint      ruff and mypy
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+NATIVE = $(wildcard kernels/cpu/*.pyx kernels/cpu/*.c kernels/cpu/*.h) setup.py pyproject.toml
+
+.PHONY: install build demo test lint proto clean
+
+install: $(VENV)/.installed
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.tools: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet "setuptools>=68" wheel "cython>=3.0" numpy "scipy>=1.11"
+	touch $@
+
+$(VENV)/.installed: $(NATIVE) $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test]"
+	touch $@
+
+$(VENV)/.lint: pyproject.toml $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet "ruff>=0.6" "mypy>=1.11"
+	touch $@
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf build dist $(VENV) *.egg-info pydeeplab/backend/cpu/*.so demo

@@ -1,0 +1,81 @@
+"""The command line: ``pydeeplab COMMAND ...``, one module of this package per command.
+
+A command module has a docstring (its help: the first line is the summary, the rest the description), ``EXAMPLES``,
+``configure(parser)`` that adds arguments, and ``run(args) -> int`` that returns the exit code: 0 all well, 1 the work
+failed or found a difference, 2 wrong usage. Modules whose name begins with an underscore are helpers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Sequence
+
+from pydeeplab.errors import PydeeplabError, UsageError
+
+__all__ = ["build_parser", "commands", "main"]
+
+
+def commands() -> list[str]:
+    """The names of all commands, sorted; ``_`` in a module's name reads ``-`` on the command line."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
+def _add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
+    module = importlib.import_module(f"{__name__}.{name}")
+    summary, _, description = (module.__doc__ or name).partition("\n")
+    parser = subparsers.add_parser(
+        name.replace("_", "-"),
+        help=summary,
+        description=f"{summary}\n\n{description.strip()}".strip(),
+        epilog=f"examples:\n{module.EXAMPLES.rstrip()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
+    module.configure(parser)
+    parser.set_defaults(run=module.run)
+
+
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The parser with all commands, or with one only (which starts faster)."""
+    parser = argparse.ArgumentParser(
+        prog="pydeeplab",
+        description="DeepLab v2 on Caffe's nets, solvers and weights, without Caffe.",
+        epilog="`pydeeplab COMMAND --help` explains a command, with examples.",
+    )
+    from pydeeplab._version import __version__
+
+    parser.add_argument("--version", action="version", version=f"pydeeplab {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name in [only] if only else commands():
+        _add_command(subparsers, name)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    first = arguments[0].replace("-", "_") if arguments else ""
+    args = build_parser(first if first in commands() else None).parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except PydeeplabError as error:
+        return _fail(error, args.debug, 2 if isinstance(error, UsageError) else 1)
+    except (OSError, MemoryError) as error:
+        return _fail(error, args.debug, 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _fail(error: BaseException, debug: bool, code: int) -> int:
+    if debug:
+        raise error
+    print(f"pydeeplab: error: {error or type(error).__name__}", file=sys.stderr)
+    return code

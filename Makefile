@@ -2,6 +2,7 @@
 # make demo      the main job, end to end, with nothing downloaded
 # make test      all tests
 # make lint      ruff and mypy
+# make proto     pydeeplab/proto/caffe.bin from caffe.proto
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -36,3 +37,8 @@ lint: $(VENV)/.lint
 
 clean:
 	rm -rf build dist $(VENV) *.egg-info pydeeplab/backend/cpu/*.so demo
+
+# the committed descriptor of Caffe's messages, from their text
+proto: install
+	$(BIN)/python -m pip install --quiet "grpcio-tools>=1.60"
+	$(BIN)/python -m grpc_tools.protoc -Ipydeeplab/proto --descriptor_set_out=pydeeplab/proto/caffe.bin caffe.proto

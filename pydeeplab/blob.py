@@ -12,25 +12,60 @@ from numpy.typing import NDArray
 from pydeeplab.backend import Backend, get_backend
 from pydeeplab.errors import ShapeError, UsageError
 
-__all__ = ["MAX_COUNT", "Blob", "Storage"]
+__all__ = ["MAX_COUNT", "Blob", "BlobVec", "MemoryPool", "Storage"]
 
 MAX_COUNT = 2**31 - 1
 """The largest number of elements of a blob, as in Caffe (and in 32-bit BLAS)."""
+
+
+class MemoryPool:
+    """Memory that blobs with disjoint lifetimes hand on to each other, best fit first; contents are undefined."""
+
+    def __init__(self, backend: Backend, dtype: np.dtype[Any]):
+        self._backend = backend
+        self._dtype = dtype
+        self._free: list[NDArray[Any]] = []
+        self.allocated = 0
+        """Elements allocated since the last `clear`."""
+
+    def take(self, count: int) -> NDArray[Any]:
+        """The smallest free piece of at least ``count`` elements, or a new one."""
+        fitting = [i for i, piece in enumerate(self._free) if piece.size >= count]
+        if fitting:
+            return self._free.pop(min(fitting, key=lambda i: self._free[i].size))
+        self.allocated += count
+        return self._backend.empty(count, self._dtype)
+
+    def give(self, piece: NDArray[Any] | None) -> None:
+        """Hand a piece back."""
+        if piece is not None:
+            self._free.append(piece)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes allocated since the last `clear`."""
+        return self.allocated * self._dtype.itemsize
+
+    def clear(self) -> None:
+        """Forget all free pieces, as when all shapes change."""
+        self._free.clear()
+        self.allocated = 0
 
 
 class Storage:
     """Flat memory that grows on demand and may be shared by several blobs.
 
     ``version`` counts the times that somebody asked to write, so that what was computed from the contents can be
-    known to be stale.
+    known to be stale. With a ``pool`` the memory comes from there, and `release` returns it.
     """
 
-    __slots__ = ("_memory", "backend", "dtype", "version")
+    __slots__ = ("_memory", "backend", "dtype", "pool", "version")
 
     def __init__(self, backend: Backend, dtype: np.dtype[Any]):
         self.backend = backend
         self.dtype = dtype
         self.version = 0
+        self.pool: MemoryPool | None = None
         self._memory: NDArray[Any] | None = None
 
     @property
@@ -39,15 +74,20 @@ class Storage:
         return 0 if self._memory is None else self._memory.size
 
     def memory(self, count: int) -> NDArray[Any]:
-        """At least ``count`` elements; new memory is zeroed. Growing keeps earlier views alive but detached."""
+        """At least ``count`` elements; new memory is zeroed, unless it comes from a pool.
+
+        Growing keeps earlier views alive but detached.
+        """
         if self._memory is None or self._memory.size < count:
-            self._memory = self.backend.zeros(count, self.dtype)
+            self.release()
+            self._memory = self.pool.take(count) if self.pool else self.backend.zeros(count, self.dtype)
         return self._memory
 
-    def adopt(self, memory: NDArray[Any] | None) -> NDArray[Any] | None:
-        """Replace the memory (None: give it up) and return what was held."""
-        held, self._memory = self._memory, memory
-        return held
+    def release(self) -> None:
+        """Give the memory up: back to the pool if there is one."""
+        if self.pool:
+            self.pool.give(self._memory)
+        self._memory = None
 
 
 class Blob:
@@ -203,3 +243,17 @@ class Blob:
 
     def __repr__(self) -> str:
         return f"<Blob {' x '.join(map(str, self._shape)) or 'scalar'} {self._dtype}>"
+
+
+class BlobVec(list[Blob]):
+    """A layer's parameter blobs: a list that can also make its blobs, as Python layers expect."""
+
+    def __init__(self, backend: Backend | None = None, dtype: Any = np.float32):
+        super().__init__()
+        self._backend = backend
+        self._dtype = dtype
+
+    def add_blob(self, *dims: int) -> Blob:
+        """Append a zeroed blob of this shape and return it."""
+        self.append(Blob(dims, backend=self._backend, dtype=self._dtype))
+        return self[-1]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.backend import Backend, KernelTable
-from pydeeplab.blob import Blob
+from pydeeplab.blob import Blob, BlobVec
 from pydeeplab.errors import LayerError, ShapeError, UnsupportedError, did_you_mean
 
 __all__ = ["TEST", "TRAIN", "Geometry", "Layer", "LayerContext", "Workspace", "known_layers", "layer_class", "register"]
@@ -102,7 +102,7 @@ class Layer:
         self.param = param
         self.context = context
         self.phase: int = context.phase
-        self.blobs: list[Blob] = []
+        self.blobs = BlobVec(context.backend, context.dtype)
         self.param_propagate_down: list[bool] = []
         self.loss_weights: list[float] = []
 

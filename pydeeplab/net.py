@@ -1,0 +1,485 @@
+"""Nets: layers over named blobs, built from a prototxt, run forward and backward."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pydeeplab.backend import get_backend
+from pydeeplab.blob import Blob, BlobVec
+from pydeeplab.errors import UsageError, WeightsError, did_you_mean
+from pydeeplab.formats import LoadReport, load_weights, write_weights
+from pydeeplab.layer import TEST, TRAIN, Layer, LayerContext, Workspace
+from pydeeplab.lean import LeanPlan
+from pydeeplab.node import Node
+from pydeeplab.params import Param
+from pydeeplab.proto import NetSource, caffe_pb2, parse_net, read_net
+from pydeeplab.randomness import new_generator
+from pydeeplab.wiring import Wiring, check_names
+
+__all__ = ["ENGINES", "Net"]
+
+ENGINES = ("DEFAULT", "CAFFE")
+"""Convolution engines: DEFAULT is the fastest for each shape, CAFFE computes as Caffe does."""
+
+Callback = Callable[[int], None]
+
+
+class Net:
+    """A net of layers, with pycaffe's members.
+
+    Parameters
+    ----------
+    network_file : path
+        A net prototxt of any dialect.
+    phase : int
+        `TRAIN` (0) or `TEST` (1).
+    level, stages
+        The net state that include and exclude rules see.
+    weights : path or comma-separated paths, optional
+        Weight files to load, in order.
+    engine : {"DEFAULT", "CAFFE"}
+        Convolution engine of layers that do not name one.
+    backend : {"cpu", "reference"}
+        Where the arithmetic runs.
+    keep : "all", "outputs" or blob names
+        "all" keeps every blob (what scripts and training need). Otherwise only the net's outputs and the named blobs
+        are kept: memory is reused and runs of pointwise layers are merged, which is faster and leaner; there is then
+        no backward.
+    defines : mapping, optional
+        Values for ``${NAME}`` placeholders in the prototxt.
+    dtype
+        float32; float64 on the reference backend.
+    inputs : mapping, optional
+        Shapes that replace those of Input layers, by blob name.
+
+    Raises
+    ------
+    PrototxtError, LayerError, ShapeError
+        The prototxt cannot be read or built; the message gives file, line and column.
+    WeightsError
+        A weight file is damaged or does not fit.
+
+    Notes
+    -----
+    As in pycaffe, ``Net(network_file, weights_file, phase)`` also works, and what `forward` returns are views that the
+    next forward overwrites.
+
+    Examples
+    --------
+    >>> net = Net.from_text('layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 } } }'
+    ...                     'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }', TEST)
+    >>> net.blobs["x"].data[...] = [[-1, 0, 2]]
+    >>> net.forward()["y"]
+    array([[0., 0., 2.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        network_file: str | os.PathLike[str],
+        phase: int | str | os.PathLike[str] = TEST,
+        level: int = 0,
+        stages: Sequence[str] | None = None,
+        weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+        *,
+        engine: str = "DEFAULT",
+        backend: str = "cpu",
+        keep: str | Iterable[str] = "all",
+        defines: Mapping[str, str] | None = None,
+        dtype: Any = np.float32,
+        inputs: Mapping[str, Sequence[int]] | None = None,
+    ):
+        if isinstance(phase, (str, os.PathLike)):
+            weights, phase, level = phase, level, 0
+        source = read_net(network_file, defines=defines)
+        self._build(source, phase, level, stages, engine=engine, backend=backend, keep=keep, dtype=dtype, inputs=inputs)
+        if weights is not None:
+            self.copy_from(weights)
+
+    @classmethod
+    def from_text(
+        cls, text: str, phase: int = TEST, *, filename: str = "<text>", defines: Mapping[str, str] | None = None, **options: Any
+    ) -> Net:
+        """Build a net from prototxt text; ``options`` are those of the constructor."""
+        return cls.from_source(parse_net(text, filename=filename, defines=defines), phase, **options)
+
+    @classmethod
+    def from_source(
+        cls,
+        source: NetSource,
+        phase: int = TEST,
+        *,
+        level: int = 0,
+        stages: Sequence[str] | None = None,
+        weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+        engine: str = "DEFAULT",
+        backend: str = "cpu",
+        keep: str | Iterable[str] = "all",
+        dtype: Any = np.float32,
+        inputs: Mapping[str, Sequence[int]] | None = None,
+    ) -> Net:
+        """Build a net from a prototxt that has been read (and perhaps changed) already."""
+        net = cls.__new__(cls)
+        net._build(source, phase, level, stages, engine=engine, backend=backend, keep=keep, dtype=dtype, inputs=inputs)
+        if weights is not None:
+            net.copy_from(weights)
+        return net
+
+    def _build(
+        self,
+        source: NetSource,
+        phase: int,
+        level: int,
+        stages: Sequence[str] | None,
+        *,
+        engine: str,
+        backend: str,
+        keep: str | Iterable[str],
+        dtype: Any,
+        inputs: Mapping[str, Sequence[int]] | None,
+    ) -> None:
+        if phase not in (TRAIN, TEST):
+            raise UsageError(f"phase must be TRAIN ({TRAIN}) or TEST ({TEST}), got {phase!r}")
+        if engine not in ENGINES:
+            raise UsageError(f"unknown engine '{engine}'; known are {', '.join(ENGINES)}.{did_you_mean(engine, ENGINES)}")
+        self.phase = phase
+        self.engine = engine
+        self.backend = get_backend(backend)
+        if np.dtype(dtype) not in self.backend.dtypes:
+            raise UsageError(f"backend {backend} computes in {', '.join(map(str, self.backend.dtypes))}, not {np.dtype(dtype)}")
+        state = caffe_pb2.NetState()
+        state.CopyFrom(source.param.state)
+        state.phase = phase
+        state.level = level or state.level
+        state.stage.extend(stages or ())
+        filtered = source.filtered(state)
+        if inputs:
+            _override_inputs(filtered.param, inputs)
+        check_names(filtered)
+        self.source = filtered.with_splits()
+        self.name: str = self.source.param.name
+        self.workspace = Workspace(self.backend, np.dtype(dtype))
+        context = LayerContext(phase, self.backend, np.dtype(dtype), engine, self.workspace, new_generator())
+        wiring = Wiring(self.source, context).build()
+        self._nodes: list[Node] = wiring.nodes
+        self._blob_names = wiring.blob_names
+        self._blob_list = wiring.blob_list
+        self._all_blobs = wiring.blobs
+        self._params = wiring.params
+        self._inputs_names = wiring.inputs
+        self._outputs_names = wiring.outputs
+        self.load_reports: list[LoadReport] = []
+        self._unloaded: list[str] = []
+        self._callbacks: dict[str, list[Callback]] = {
+            k: [] for k in ("before_forward", "after_forward", "before_backward", "after_backward")
+        }
+        self._lean: LeanPlan | None = None
+        if keep != "all":
+            names = [] if keep == "outputs" else ([keep] if isinstance(keep, str) else list(keep))
+            self._kept = {*names, *self.outputs, *self.inputs}
+            self._lean = LeanPlan(self._nodes, [self._blob(n) for n in self._kept], self.backend, np.dtype(dtype))
+
+    # Looking in ------------------------------------------------------------------------------------------------
+
+    def _blob(self, name: str) -> Blob:
+        try:
+            return self._all_blobs[name]
+        except KeyError:
+            raise UsageError(f"the net has no blob '{name}'.{did_you_mean(name, self._all_blobs)}") from None
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The layers in their places, in running order."""
+        return self._nodes
+
+    @property
+    def blobs(self) -> OrderedDict[str, Blob]:
+        """Blobs by name, in the order in which they are made; with ``keep`` only those that are kept."""
+        pairs = zip(self._blob_names, self._blob_list, strict=True)
+        return OrderedDict((n, b) for n, b in pairs if self._lean is None or n in self._kept)
+
+    @property
+    def params(self) -> OrderedDict[str, BlobVec]:
+        """Parameter blobs by layer name, of layers that have any."""
+        return OrderedDict((node.name, node.layer.blobs) for node in self._nodes if node.layer.blobs)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in running order; each has ``type`` and ``blobs``."""
+        return [node.layer for node in self._nodes]
+
+    @property
+    def layer_dict(self) -> OrderedDict[str, Layer]:
+        """Layers by name."""
+        return OrderedDict((node.name, node.layer) for node in self._nodes)
+
+    @property
+    def _layer_names(self) -> list[str]:
+        return [node.name for node in self._nodes]
+
+    @property
+    def _blobs(self) -> list[Blob]:
+        return self._blob_list
+
+    @property
+    def top_names(self) -> OrderedDict[str, list[str]]:
+        """Names of each layer's tops."""
+        return OrderedDict((node.name, node.top_names) for node in self._nodes)
+
+    @property
+    def bottom_names(self) -> OrderedDict[str, list[str]]:
+        """Names of each layer's bottoms."""
+        return OrderedDict((node.name, node.bottom_names) for node in self._nodes)
+
+    def _bottom_ids(self, index: int) -> list[int]:
+        return [self._blob_id(b) for b in self._nodes[index].bottoms]
+
+    def _top_ids(self, index: int) -> list[int]:
+        return [self._blob_id(b) for b in self._nodes[index].tops]
+
+    def _blob_id(self, blob: Blob) -> int:
+        return next(i for i, b in enumerate(self._blob_list) if b is blob)
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the tops of Input layers, in the order of the file."""
+        return list(self._inputs_names)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the blobs that no layer reads, in alphabetical order."""
+        return list(self._outputs_names)
+
+    @property
+    def _inputs(self) -> list[int]:
+        return [self._blob_names.index(name) for name in self.inputs]
+
+    @property
+    def _outputs(self) -> list[int]:
+        return [self._blob_names.index(name) for name in self.outputs]
+
+    @property
+    def blob_loss_weights(self) -> OrderedDict[str, float]:
+        """The weight in the loss of each blob, by name."""
+        weights = OrderedDict.fromkeys(self._blob_names, 0.0)
+        for node in self._nodes:
+            weights.update((n, w) for n, w in zip(node.top_names, node.layer.loss_weights, strict=False) if w)
+        return weights
+
+    @property
+    def _blob_loss_weights(self) -> list[float]:
+        return list(self.blob_loss_weights.values())
+
+    @property
+    def learnable_params(self) -> list[Param]:
+        """Parameters with their multipliers, each shared one once, in the order of solvers."""
+        return self._params.learnable
+
+    # Running ---------------------------------------------------------------------------------------------------
+
+    def _layer_index(self, name: str) -> int:
+        try:
+            return self._layer_names.index(name)
+        except ValueError:
+            raise UsageError(f"the net has no layer '{name}'.{did_you_mean(name, self._layer_names)}") from None
+
+    def _forward(self, start: int, end: int) -> float:
+        """Run layers ``start`` to ``end`` (inclusive); returns their weighted loss."""
+        self._check_loaded()
+        if self._lean:
+            if (start, end) != (0, len(self._nodes) - 1):
+                raise UsageError("a net with keep= other than 'all' runs from its first to its last layer only")
+            return self._lean.forward()
+        loss = 0.0
+        for index in range(start, end + 1):
+            for callback in self._callbacks["before_forward"]:
+                callback(index)
+            self._nodes[index].forward()
+            loss += self._nodes[index].loss()
+            for callback in self._callbacks["after_forward"]:
+                callback(index)
+        return loss
+
+    def _backward(self, start: int, end: int) -> None:
+        """Run layers ``start`` down to ``end`` (inclusive) backward."""
+        if self._lean:
+            raise UsageError("a net with keep= other than 'all' has no backward; build it with keep='all'")
+        for index in range(start, end - 1, -1):
+            for callback in self._callbacks["before_backward"]:
+                callback(index)
+            if self._nodes[index].need_backward:
+                self._nodes[index].backward()
+            for callback in self._callbacks["after_backward"]:
+                callback(index)
+
+    def forward(
+        self, blobs: Sequence[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: ArrayLike
+    ) -> dict[str, NDArray[Any]]:
+        """Run the net forward.
+
+        Parameters
+        ----------
+        blobs : names, optional
+            Blobs to return beside the outputs.
+        start, end : layer names, optional
+            First and last layer to run. With ``end``, that layer's tops are returned instead of the net's outputs.
+        **kwargs
+            Contents of the inputs, by name; all of them or none.
+
+        Returns
+        -------
+        dict
+            Views on the blobs' data, overwritten by the next forward.
+        """
+        first = self._layer_index(start) if start is not None else 0
+        last = self._layer_index(end) if end is not None else len(self._nodes) - 1
+        wanted = (self.top_names[end] if end is not None else self.outputs) + list(blobs or ())
+        if kwargs:
+            self._fill(kwargs, self.inputs, "data", "Input blob arguments do not match net inputs.", "Input")
+        self._forward(first, last)
+        return {name: self._visible(name).data for name in dict.fromkeys(wanted)}
+
+    def _visible(self, name: str) -> Blob:
+        blob = self._blob(name)
+        if self._lean and name not in self._kept:
+            raise UsageError(f"blob '{name}' is not kept; build the net with keep='all' or keep=['{name}']")
+        return blob
+
+    def backward(
+        self, diffs: Sequence[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: ArrayLike
+    ) -> dict[str, NDArray[Any]]:
+        """Run the net backward, from layer ``start`` down to ``end``.
+
+        ``kwargs`` are gradients of the outputs (all of them or none). Returns views on the gradients of the inputs (or
+        of the bottoms of ``end``) and of the blobs named in ``diffs``.
+        """
+        first = self._layer_index(start) if start is not None else len(self._nodes) - 1
+        last = self._layer_index(end) if end is not None else 0
+        wanted = (self.bottom_names[end] if end is not None else self.inputs) + list(diffs or ())
+        if kwargs:
+            self._fill(kwargs, self.outputs, "diff", "Top diff arguments do not match net outputs.", "Diff")
+        self._backward(first, last)
+        return {name: self._blob(name).diff for name in dict.fromkeys(wanted)}
+
+    def _fill(self, given: Mapping[str, ArrayLike], expected: list[str], half: str, mismatch: str, label: str) -> None:
+        if set(given) != set(expected):
+            raise UsageError(f"{mismatch} Expected {', '.join(expected) or 'none'}; got {', '.join(given)}.")
+        for name, values in given.items():
+            blob, array = self._blob(name), np.asarray(values)
+            if array.shape and blob.shape and array.shape[0] != blob.shape[0]:
+                raise UsageError(
+                    f"{label} is not batch sized: '{name}' has shape {blob.shape}, got {array.shape}. "
+                    f"Reshape first: net.blobs['{name}'].reshape(*shape)."
+                )
+            getattr(blob, half)[...] = array
+
+    def reshape(self) -> None:
+        """Pass changed input shapes through all layers without computing anything."""
+        for node in self._nodes:
+            node.reshape()
+
+    def clear_param_diffs(self) -> None:
+        """Set the gradients of all parameters to zero."""
+        for param in self.learnable_params:
+            param.blob.write_diff()[...] = 0
+
+    def before_forward(self, callback: Callback) -> None:
+        """Call ``callback(layer_index)`` before each layer's forward."""
+        self._callbacks["before_forward"].append(callback)
+
+    def after_forward(self, callback: Callback) -> None:
+        """Call ``callback(layer_index)`` after each layer's forward."""
+        self._callbacks["after_forward"].append(callback)
+
+    def before_backward(self, callback: Callback) -> None:
+        """Call ``callback(layer_index)`` before each layer's backward."""
+        self._callbacks["before_backward"].append(callback)
+
+    def after_backward(self, callback: Callback) -> None:
+        """Call ``callback(layer_index)`` after each layer's backward."""
+        self._callbacks["after_backward"].append(callback)
+
+    # Weights ---------------------------------------------------------------------------------------------------
+
+    def layer_blobs(self) -> list[tuple[str, str, list[Blob], bool]]:
+        """(name, type, parameter blobs, whether shapes are strict) of every layer, in order."""
+        return [(n.name, n.layer.type, list(n.layer.blobs), bool(n.layer.param.strict_dim)) for n in self._nodes]
+
+    def shared_blob(self, layer_index: int, blob_index: int) -> bool:
+        """Whether a parameter blob belongs to an earlier layer."""
+        return self._params.is_shared(layer_index, blob_index)
+
+    def copy_from(self, weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> LoadReport:
+        """Load weight files (any format, comma-separated or a list) by layer name, by Caffe's rules.
+
+        In phase TEST, the next forward fails if a layer that the files left out is still all zero.
+        """
+        report = load_weights(self, weights)
+        self.load_reports.append(report)
+        if self.phase == TEST:
+            self._unloaded = list(report.missing)
+        return report
+
+    def _check_loaded(self) -> None:
+        if not self._unloaded:
+            return
+        params = self.params
+        blank = [n for n in self._unloaded if n in params and not any(b.read().any() for b in params[n])]
+        if blank:
+            raise WeightsError(
+                f"layer(s) {', '.join(blank)} have weights, but no loaded file holds them and they are all zero: the "
+                "result would mean nothing. Load the right weights, give the layer the name that it has in the weight "
+                "file, or fill net.params[...] by hand."
+            )
+        self._unloaded = []
+
+    def share_with(self, other: Net) -> None:
+        """Use the parameter memory of the equally named layers of ``other``."""
+        theirs = other.params
+        for name, blobs in self.params.items():
+            for mine, source in zip(blobs, theirs.get(name, ()), strict=False):
+                if mine.shape != source.shape:
+                    raise WeightsError(f"cannot share weights of layer '{name}': shape {mine.shape} here, {source.shape} there")
+                mine.share_data(source)
+
+    def save(self, filename: str | os.PathLike[str]) -> None:
+        """Write the weights; the suffix chooses .caffemodel, .h5 or .npz (others: the .caffemodel format)."""
+        write_weights(filename, self)
+
+    def save_hdf5(self, filename: str | os.PathLike[str]) -> None:
+        """Write the weights in Caffe's HDF5 format."""
+        write_weights(filename, self, format="hdf5")
+
+    def load_hdf5(self, filename: str | os.PathLike[str]) -> LoadReport:
+        """Load weights from Caffe's HDF5 format."""
+        return self.copy_from(filename)
+
+    def activation_bytes(self) -> int:
+        """Bytes that the blobs' data occupy at present, shared memory counted once."""
+        if self._lean:
+            return self._lean.nbytes
+        storages = {id(b.data_storage): b.data_storage for b in self._blob_list}
+        return sum(s.capacity * s.dtype.itemsize for s in storages.values())
+
+    def __repr__(self) -> str:
+        return f"<Net '{self.name}': {len(self._nodes)} layers, {'TRAIN' if self.phase == TRAIN else 'TEST'}>"
+
+
+def _override_inputs(param: Any, inputs: Mapping[str, Sequence[int]]) -> None:
+    """Replace the shapes of Input layers' tops."""
+    left = dict(inputs)
+    for layer in param.layer:
+        if layer.type != "Input":
+            continue
+        shapes = list(layer.input_param.shape)
+        shapes = [list((shapes[0] if len(shapes) == 1 else shapes[i]).dim) if shapes else [] for i in range(len(layer.top))]
+        del layer.input_param.shape[:]
+        for top, shape in zip(layer.top, shapes, strict=True):
+            layer.input_param.shape.add().dim.extend(left.pop(top, shape))
+    if left:
+        raise UsageError(f"the net has no input '{next(iter(left))}'")

@@ -1,0 +1,59 @@
+"""A layer in its place in a net: with its blobs, and what of it takes part in back-propagation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pydeeplab.blob import Blob
+from pydeeplab.layer import Layer
+
+__all__ = ["Node"]
+
+
+@dataclass
+class Node:
+    """One layer of a net, wired to its bottoms and tops."""
+
+    layer: Layer
+    bottoms: list[Blob]
+    tops: list[Blob]
+    bottom_names: list[str]
+    top_names: list[str]
+    propagate_down: list[bool] = field(default_factory=list)
+    need_backward: bool = False
+    _shapes: list[tuple[int, ...]] | None = None
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self.layer.name
+
+    def reshape(self) -> None:
+        """Give the tops their shapes, and the losses among them their weights as gradients."""
+        self.layer.reshape(self.bottoms, self.tops)
+        self._shapes = [b.shape for b in self.bottoms]
+        for top, weight in zip(self.tops, self.layer.loss_weights, strict=False):
+            if weight and not top.count:
+                continue
+            if weight and not top.read_diff().any():
+                top.write_diff()[...] = weight
+
+    def forward(self) -> None:
+        """Reshape if a bottom's shape has changed, then compute the tops."""
+        if self.layer.reshapes_always or self._shapes != [b.shape for b in self.bottoms]:
+            self.reshape()
+        self.layer.forward(self.bottoms, self.tops)
+
+    def backward(self) -> None:
+        """Compute the gradients of bottoms and parameters."""
+        self.layer.backward(self.tops, self.propagate_down, self.bottoms)
+
+    def loss(self) -> float:
+        """The weighted sum of those tops that are losses."""
+        total = 0.0
+        for top, weight in zip(self.tops, self.layer.loss_weights, strict=False):
+            if weight:
+                total += float(np.dot(top.read().reshape(-1), top.read_diff().reshape(-1)))
+        return total

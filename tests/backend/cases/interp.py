@@ -37,6 +37,10 @@ def backward(g):
 
 CASES = [
     Case(kernel, make(g), label=name)
-    for kernel, make in (("interp_forward", forward), ("interp_backward", backward), ("interp_nearest_forward", nearest))
+    for kernel, make in (
+        ("interp_forward", forward),
+        ("interp_backward", backward),
+        ("interp_nearest_forward", nearest),
+    )
     for name, g in GEOMETRIES.items()
 ]

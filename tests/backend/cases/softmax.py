@@ -36,7 +36,10 @@ def broken(r):
 
 
 CASES = [Case("softmax_forward", lambda r, d=d: [r.real(*d), r.out(*d)], label=n) for n, d in SHAPES.items()]
-CASES += [Case("softmax_backward", lambda r, d=d: [r.uniform(0, 1, *d), r.real(*d), r.out(*d)], label=n) for n, d in SHAPES.items()]
+CASES += [
+    Case("softmax_backward", lambda r, d=d: [r.uniform(0, 1, *d), r.real(*d), r.out(*d)], label=n)
+    for n, d in SHAPES.items()
+]
 CASES += [
     Case("softmax_forward", extremes, label="extremes"),
     *(
@@ -71,9 +74,29 @@ CASES += [
         for n, d in SHAPES.items()
         for w in (False, True)
     ),
-    Case("softmax_loss_forward", lambda r: [r.real(2, 4, 300), broken(r), None, ignore(255), r.out(2, 4, 300), sums()], label="bad"),
-    Case("softmax_loss_backward", lambda r: [r.real(2, 4, 300), broken(r), None, ignore(255), r.out(2, 4, 300), 1.0], label="bad"),
-    Case("softmax_loss_forward", lambda r: [r.real(2, 4, 30), labels(r, 2, 30, 4), None, ignore(), r.out(2, 4, 30), sums()], label="no_ignore"),
-    Case("softmax_loss_forward", lambda r: [r.real(2, 4, 30), labels(r, 2, 30, 4), None, ignore(0, 1, 2, 3, 255), r.out(2, 4, 30), sums()], label="all_ignored"),
-    Case("softmax_loss_forward", lambda r: [200 * r.real(2, 4, 30), r.uniform(0, 4, 2, 30), None, ignore(), r.out(2, 4, 30), sums()], label="underflow_fractional"),
+    Case(
+        "softmax_loss_forward",
+        lambda r: [r.real(2, 4, 300), broken(r), None, ignore(255), r.out(2, 4, 300), sums()],
+        label="bad",
+    ),
+    Case(
+        "softmax_loss_backward",
+        lambda r: [r.real(2, 4, 300), broken(r), None, ignore(255), r.out(2, 4, 300), 1.0],
+        label="bad",
+    ),
+    Case(
+        "softmax_loss_forward",
+        lambda r: [r.real(2, 4, 30), labels(r, 2, 30, 4), None, ignore(), r.out(2, 4, 30), sums()],
+        label="no_ignore",
+    ),
+    Case(
+        "softmax_loss_forward",
+        lambda r: [r.real(2, 4, 30), labels(r, 2, 30, 4), None, ignore(0, 1, 2, 3, 255), r.out(2, 4, 30), sums()],
+        label="all_ignored",
+    ),
+    Case(
+        "softmax_loss_forward",
+        lambda r: [200 * r.real(2, 4, 30), r.uniform(0, 4, 2, 30), None, ignore(), r.out(2, 4, 30), sums()],
+        label="underflow_fractional",
+    ),
 ]

@@ -1,0 +1,36 @@
+"""The domain transform: real sizes smaller than the planes, one row or column, clamped weights, one iteration."""
+
+from tests.support.kernels import Case
+
+# n, c, h, w, real sizes, (iterations, spatial sigma, range sigma, min weight)
+SETTINGS = {
+    "default": (2, 3, 13, 11, [[13, 11], [9, 10]], (3, 50.0, 5.0, 0.0)),
+    "sharp": (1, 2, 21, 70, [[21, 70]], (2, 8.0, 20.0, 0.0)),
+    "clamped": (1, 2, 6, 7, [[6, 7]], (3, 4.0, 0.5, 0.3)),
+    "one_iteration": (1, 1, 5, 5, [[5, 4]], (1, 3.0, 2.0, 0.0)),
+    "one_row": (1, 2, 1, 9, [[1, 9]], (3, 50.0, 5.0, 0.0)),
+    "one_column": (1, 2, 9, 1, [[9, 1]], (3, 50.0, 5.0, 0.0)),
+    "nothing_inside": (1, 1, 3, 3, [[0, 0]], (3, 50.0, 5.0, 0.0)),
+    "large": (1, 2, 150, 170, [[149, 170]], (3, 20.0, 5.0, 0.0)),
+    "no_channels": (1, 0, 3, 3, [[3, 3]], (3, 50.0, 5.0, 0.0)),
+}
+
+
+def forward(s, clamp):
+    n, c, h, w, sizes, rest = s
+    return lambda r: [r.real(n, c, h, w), r.uniform(0, 2, n, h, w), r.value([[float(v) for v in size] for size in sizes]),
+                      r.out(n, c, h, w), *rest, clamp]  # fmt: skip
+
+
+def backward(s):
+    n, c, h, w, sizes, rest = s
+    return lambda r: [r.real(n, c, h, w), r.uniform(0, 2, n, h, w), r.value([[float(v) for v in size] for size in sizes]),
+                      r.real(n, c, h, w), r.out(n, c, h, w), r.out(n, h, w), *rest]  # fmt: skip
+
+
+CASES = [
+    Case("domain_transform_forward", forward(s, clamp), label=f"{name}{'' if clamp else '_unclamped'}")
+    for name, s in SETTINGS.items()
+    for clamp in (True, False)
+]
+CASES += [Case("domain_transform_backward", backward(s), label=name) for name, s in SETTINGS.items()]

@@ -140,7 +140,9 @@ class Blob:
 
     def _legacy(self, axis: int) -> int:
         if len(self._shape) > 4:
-            raise UsageError(f"num, channels, height and width exist only up to 4 axes; this blob has {len(self._shape)}")
+            raise UsageError(
+                f"num, channels, height and width exist only up to 4 axes; this blob has {len(self._shape)}"
+            )
         return self._shape[axis] if axis < len(self._shape) else 1
 
     @property

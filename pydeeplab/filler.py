@@ -88,7 +88,9 @@ def fill(blob: Blob, filler: Any, random: np.random.Generator) -> None:
         The type is unknown, ``sparse`` is used with another type than gaussian, or a bilinear kernel is not square.
     """
     if filler.type not in FILLERS:
-        raise PrototxtError(f"unknown filler type '{filler.type}'.{did_you_mean(filler.type, FILLERS)} Known: {', '.join(FILLERS)}.")
+        raise PrototxtError(
+            f"unknown filler type '{filler.type}'.{did_you_mean(filler.type, FILLERS)} Known: {', '.join(FILLERS)}."
+        )
     if filler.sparse != -1 and filler.type != "gaussian":
         raise PrototxtError(f"filler field 'sparse' is only for type gaussian, not {filler.type}")
     if blob.count:

@@ -6,7 +6,7 @@ BatchNorm with stored statistics, Scale, Bias and ReLU that follow each other in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,12 @@ def merge_affine(nodes: Sequence[Node]) -> list[Node | AffineChain]:
         end = index
         while end < len(nodes) and _is_affine(nodes[end]) and (end == index or _continues(nodes[end - 1], nodes[end])):
             end += 1
-        if end > index and end < len(nodes) and nodes[end].layer.type == "ReLU" and _continues(nodes[end - 1], nodes[end]):
+        if (
+            end > index
+            and end < len(nodes)
+            and nodes[end].layer.type == "ReLU"
+            and _continues(nodes[end - 1], nodes[end])
+        ):
             end += 1
         if end - index >= 2:
             merged.append(AffineChain(nodes[index:end]))
@@ -150,16 +155,13 @@ class LeanPlan:
         """Bytes of activations that one forward needs."""
         return sum(s.capacity * s.dtype.itemsize for s in self._pinned) + self._pool.nbytes
 
-    def forward(self) -> float:
-        """Run all nodes; returns the weighted loss."""
+    def steps(self) -> Iterator[Node | AffineChain]:
+        """The nodes in running order; after each, the memory that it was the last to use is handed on."""
         shapes = [top.shape for node in self._sources for top in node.tops]
         if shapes != self._shapes:
             self._pool.clear()
             self._shapes = shapes
-        loss = 0.0
         for node, released in zip(self.nodes, self._released, strict=True):
-            node.forward()
-            loss += node.loss()
+            yield node
             for storage in released:
                 storage.release()
-        return loss

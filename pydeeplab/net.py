@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from pydeeplab.blob import Blob, BlobVec
 from pydeeplab.errors import UsageError, WeightsError, did_you_mean
 from pydeeplab.formats import LoadReport, load_weights, write_weights
 from pydeeplab.layer import TEST, TRAIN, Layer, LayerContext, Workspace
-from pydeeplab.lean import LeanPlan
+from pydeeplab.lean import AffineChain, LeanPlan
 from pydeeplab.node import Node
 from pydeeplab.params import Param
 from pydeeplab.proto import NetSource, caffe_pb2, parse_net, read_net
@@ -103,7 +103,13 @@ class Net:
 
     @classmethod
     def from_text(
-        cls, text: str, phase: int = TEST, *, filename: str = "<text>", defines: Mapping[str, str] | None = None, **options: Any
+        cls,
+        text: str,
+        phase: int = TEST,
+        *,
+        filename: str = "<text>",
+        defines: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> Net:
         """Build a net from prototxt text; ``options`` are those of the constructor."""
         return cls.from_source(parse_net(text, filename=filename, defines=defines), phase, **options)
@@ -146,12 +152,16 @@ class Net:
         if phase not in (TRAIN, TEST):
             raise UsageError(f"phase must be TRAIN ({TRAIN}) or TEST ({TEST}), got {phase!r}")
         if engine not in ENGINES:
-            raise UsageError(f"unknown engine '{engine}'; known are {', '.join(ENGINES)}.{did_you_mean(engine, ENGINES)}")
+            raise UsageError(
+                f"unknown engine '{engine}'; known are {', '.join(ENGINES)}.{did_you_mean(engine, ENGINES)}"
+            )
         self.phase = phase
         self.engine = engine
         self.backend = get_backend(backend)
         if np.dtype(dtype) not in self.backend.dtypes:
-            raise UsageError(f"backend {backend} computes in {', '.join(map(str, self.backend.dtypes))}, not {np.dtype(dtype)}")
+            raise UsageError(
+                f"backend {backend} computes in {', '.join(map(str, self.backend.dtypes))}, not {np.dtype(dtype)}"
+            )
         state = caffe_pb2.NetState()
         state.CopyFrom(source.param.state)
         state.phase = phase
@@ -294,16 +304,22 @@ class Net:
         if self._lean:
             if (start, end) != (0, len(self._nodes) - 1):
                 raise UsageError("a net with keep= other than 'all' runs from its first to its last layer only")
-            return self._lean.forward()
+            return sum(_run(node) for node in self._lean.steps())
         loss = 0.0
         for index in range(start, end + 1):
             for callback in self._callbacks["before_forward"]:
                 callback(index)
-            self._nodes[index].forward()
-            loss += self._nodes[index].loss()
+            loss += _run(self._nodes[index])
             for callback in self._callbacks["after_forward"]:
                 callback(index)
         return loss
+
+    def steps(self) -> Iterator[Node | AffineChain]:
+        """What one forward runs, in order, for callers that want to run and watch it step by step.
+
+        Each step must be run (``step.forward()``) before the next is asked for.
+        """
+        return self._lean.steps() if self._lean else iter(self._nodes)
 
     def _backward(self, start: int, end: int) -> None:
         """Run layers ``start`` down to ``end`` (inclusive) backward."""
@@ -444,7 +460,9 @@ class Net:
         for name, blobs in self.params.items():
             for mine, source in zip(blobs, theirs.get(name, ()), strict=False):
                 if mine.shape != source.shape:
-                    raise WeightsError(f"cannot share weights of layer '{name}': shape {mine.shape} here, {source.shape} there")
+                    raise WeightsError(
+                        f"cannot share weights of layer '{name}': shape {mine.shape} here, {source.shape} there"
+                    )
                 mine.share_data(source)
 
     def save(self, filename: str | os.PathLike[str]) -> None:
@@ -470,6 +488,12 @@ class Net:
         return f"<Net '{self.name}': {len(self._nodes)} layers, {'TRAIN' if self.phase == TRAIN else 'TEST'}>"
 
 
+def _run(node: Node | AffineChain) -> float:
+    """Run a node forward; returns its loss."""
+    node.forward()
+    return node.loss()
+
+
 def _override_inputs(param: Any, inputs: Mapping[str, Sequence[int]]) -> None:
     """Replace the shapes of Input layers' tops."""
     left = dict(inputs)
@@ -477,7 +501,9 @@ def _override_inputs(param: Any, inputs: Mapping[str, Sequence[int]]) -> None:
         if layer.type != "Input":
             continue
         shapes = list(layer.input_param.shape)
-        shapes = [list((shapes[0] if len(shapes) == 1 else shapes[i]).dim) if shapes else [] for i in range(len(layer.top))]
+        shapes = [
+            list((shapes[0] if len(shapes) == 1 else shapes[i]).dim) if shapes else [] for i in range(len(layer.top))
+        ]
         del layer.input_param.shape[:]
         for top, shape in zip(layer.top, shapes, strict=True):
             layer.input_param.shape.add().dim.extend(left.pop(top, shape))

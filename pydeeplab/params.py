@@ -67,7 +67,9 @@ class ParamTable:
         """
         specs = layer.param.param
         if len(specs) > len(layer.blobs):
-            raise layer.error(f"has {len(layer.blobs)} parameter blobs but {len(specs)} 'param' entries; remove the excess")
+            raise layer.error(
+                f"has {len(layer.blobs)} parameter blobs but {len(specs)} 'param' entries; remove the excess"
+            )
         for i, blob in enumerate(layer.blobs):
             spec = specs[i] if i < len(specs) else None
             param = Param(
@@ -93,7 +95,9 @@ class ParamTable:
         both = f"parameter '{param.name}' is shared with layer '{owner.layer.name}'"
         if getattr(spec, "share_mode", 0) == PERMISSIVE:
             if owner.blob.count != param.blob.count:
-                raise param.layer.error(f"{both}, which has {owner.blob.count} elements; here it has {param.blob.count}", ShapeError)
+                raise param.layer.error(
+                    f"{both}, which has {owner.blob.count} elements; here it has {param.blob.count}", ShapeError
+                )
         elif owner.blob.shape != param.blob.shape:
             raise param.layer.error(
                 f"{both}, where its shape is {owner.blob.shape}; here it is {param.blob.shape}. "
@@ -109,7 +113,8 @@ class ParamTable:
                 setattr(owner, given, True)
             elif getattr(owner, mult) != getattr(param, mult):
                 raise param.layer.error(
-                    f"{both} with {mult} {getattr(owner, mult):g}, here {getattr(param, mult):g}; they must be equal", LayerError
+                    f"{both} with {mult} {getattr(owner, mult):g}, here {getattr(param, mult):g}; they must be equal",
+                    LayerError,
                 )
         param.owner = owner.owner
         param.blob.share_data(owner.blob)

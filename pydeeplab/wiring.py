@@ -140,7 +140,8 @@ class Wiring:
     def _propagate_down(self, layer: Layer, param: Any) -> list[bool]:
         if param.propagate_down and len(param.propagate_down) != len(param.bottom):
             raise layer.error(
-                f"has {len(param.bottom)} bottoms but {len(param.propagate_down)} propagate_down entries; give none or one for each"
+                f"has {len(param.bottom)} bottoms but {len(param.propagate_down)} propagate_down entries; "
+                "give none or one for each"
             )
         needed = [self._needs_backward[name] for name in param.bottom]
         if param.propagate_down:

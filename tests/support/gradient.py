@@ -69,9 +69,14 @@ def check_gradient(
     """
     random = np.random.default_rng(seed)
     net = _build(text, phase, "reference", np.float64, "CAFFE", freeze)
-    x = {n: np.asarray((inputs or {}).get(n, random.standard_normal(net.blobs[n].shape)), np.float32).astype(np.float64) for n in net.inputs}
+    x = {
+        n: np.asarray((inputs or {}).get(n, random.standard_normal(net.blobs[n].shape)), np.float32).astype(np.float64)
+        for n in net.inputs
+    }
     p = {
-        (layer, i): np.asarray((params or {}).get((layer, i), 0.5 * random.standard_normal(b.shape)), np.float32).astype(np.float64)
+        (layer, i): np.asarray(
+            (params or {}).get((layer, i), 0.5 * random.standard_normal(b.shape)), np.float32
+        ).astype(np.float64)
         for layer, blobs in net.params.items()
         for i, b in enumerate(blobs)
     }
@@ -114,7 +119,7 @@ def check_gradient(
             numeric = (above - below) / (2 * step)
             analytic = gradient.reshape(-1)[k]
             assert abs(numeric - analytic) <= tolerance * max(scale, 1.0), (
-                f"gradient of {name}[{np.unravel_index(k, blob.shape) if blob.shape else ()}]: {analytic:.8g}, by differences {numeric:.8g}"
+                f"gradient of {name}, element {k}: {analytic:.8g}, by differences {numeric:.8g}"
             )
     if not native:
         return

@@ -1,0 +1,162 @@
+"""measure how long each layer of a net takes
+
+Runs the net forward, and backward unless told not to, several times after one warm-up and prints, for each layer, the
+mean time, its share, the multiply-adds per second it reaches and the convolution engine that it chose, with the reason.
+Inputs are random; data layers are replaced by inputs of their shapes, so no files are needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pydeeplab.analysis import without_data_layers
+from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of
+from pydeeplab.cli._progress import Progress
+from pydeeplab.errors import UsageError
+from pydeeplab.layer import TEST, TRAIN
+from pydeeplab.net import Net
+from pydeeplab.proto import read_net
+from pydeeplab.resources import find_net
+from pydeeplab.seeding import seed_inputs, seed_params
+from pydeeplab.threads import get_num_threads
+
+EXAMPLES = """\
+  pydeeplab time voc12/vgg16_aspp_l --input-size 513x513
+  pydeeplab time deploy.prototxt net.caffemodel --engine CAFFE --iterations 20 --json
+  pydeeplab time deploy.prototxt --lean        # as `segment` runs it: forward, blobs share memory
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_net_arguments(parser)
+    parser.add_argument("--iterations", type=int, default=10, help="measured runs after one warm-up (default 10)")
+    parser.add_argument("--forward-only", action="store_true", help="do not run backward")
+    parser.add_argument("--lean", action="store_true", help="keep the outputs only (implies --forward-only)")
+    parser.add_argument("--input-size", metavar="HxW", help="height and width of the image inputs")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+@dataclass
+class _Timing:
+    """One layer's share of a run."""
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+    multiply_adds: int
+    engine: str
+    forward: list[float] = field(default_factory=list)
+    backward: list[float] = field(default_factory=list)
+
+
+def _timing(step: Any) -> _Timing:
+    layer = step.layer
+    merged = len(getattr(step, "nodes", ())) > 1
+    return _Timing(
+        step.name,
+        "merged" if merged else layer.param.type,
+        step.tops[0].shape if step.tops else (),
+        0 if merged else layer.multiply_adds(step.bottoms, step.tops),
+        "" if merged else getattr(layer, "engine_used", ""),
+    )
+
+
+def _measure(net: Net, runs: int, backward: bool, progress: Progress) -> list[_Timing]:
+    timings: list[_Timing] = []
+    for number in range(runs + 1):
+        for i, step in enumerate(net.steps()):
+            start = time.perf_counter()
+            step.forward()
+            elapsed = time.perf_counter() - start
+            if number == 0:
+                timings.append(_timing(step))
+            else:
+                timings[i].forward.append(elapsed)
+        if backward:
+            for node, timing in zip(reversed(net.nodes), reversed(timings), strict=True):
+                start = time.perf_counter()
+                if node.need_backward:
+                    node.backward()
+                if number:
+                    timing.backward.append(time.perf_counter() - start)
+        progress.advance()
+    return timings
+
+
+def _mean_ms(values: list[float]) -> float:
+    return 1e3 * sum(values) / len(values) if values else 0.0
+
+
+def _print(timings: list[_Timing], backward: bool, threads: int, net: Net) -> None:
+    total = {h: sum(_mean_ms(getattr(t, h)) for t in timings) for h in ("forward", "backward")}
+    width = min(36, max(len(t.name) for t in timings))
+    back = f" {'backward ms':>12}" if backward else ""
+    print(f"{'layer':<{width}} {'type':<14} {'top':<18} {'forward ms':>10} {'share':>6} {'GFLOP/s':>8}{back}  engine")
+    for t in timings:
+        ms = _mean_ms(t.forward)
+        rate = f"{2e-6 * t.multiply_adds / ms:8.1f}" if t.multiply_adds and ms else " " * 8
+        back = f" {_mean_ms(t.backward):>12.3f}" if backward else ""
+        shape = "x".join(map(str, t.shape))
+        share = 100 * ms / (total["forward"] or 1)
+        row = f"{t.name[:width]:<{width}} {t.type:<14} {shape:<18} {ms:>10.3f} {share:>5.1f}% {rate}{back}  {t.engine}"
+        print(row.rstrip())
+    macs = sum(t.multiply_adds for t in timings)
+    runs = len(timings[0].forward)
+    print(f"Average Forward pass: {total['forward']:.3f} ms.")
+    if backward:
+        print(f"Average Backward pass: {total['backward']:.3f} ms.")
+        print(f"Average Forward-Backward: {total['forward'] + total['backward']:.3f} ms.")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    speed = 2e-6 * macs / total["forward"]
+    print(f"{runs} runs on {threads} threads; {macs / 1e9:.2f} G multiply-adds; {speed:.1f} GFLOP/s")
+    print(
+        f"memory: activations {net.activation_bytes() / 2**20:.0f} MiB, shared workspace "
+        f"{net.workspace.nbytes / 2**20:.0f} MiB, peak of the process {peak:.0f} MiB"
+    )
+
+
+def _build(args: argparse.Namespace) -> Net:
+    size = None
+    if args.input_size:
+        try:
+            height, width = (int(v) for v in args.input_size.lower().split("x"))
+        except ValueError:
+            raise UsageError(f"--input-size wants HxW, such as 513x513; got '{args.input_size}'") from None
+        size = (height, width)
+    source = without_data_layers(read_net(find_net(args.net), defines=defines_of(args)), image_size=size)
+    phase = TRAIN if args.phase == "TRAIN" else TEST
+    keep = "outputs" if args.lean else "all"
+    net = Net.from_source(source, phase, level=args.level, stages=args.stage, engine=args.engine, keep=keep)
+    if args.weights:
+        net.copy_from(args.weights)
+    else:
+        seed_params(net)
+    return net
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print."""
+    if args.iterations < 1:
+        raise UsageError("--iterations must be at least 1")
+    apply_threads(args)
+    net = _build(args)
+    seed_inputs(net)
+    backward = not (args.forward_only or args.lean)
+    with Progress(args.iterations + 1, "running", quiet=args.json) as progress:
+        timings = _measure(net, args.iterations, backward, progress)
+    if args.json:
+        rows = [{**asdict(t), "forward": _mean_ms(t.forward), "backward": _mean_ms(t.backward)} for t in timings]
+        json.dump(
+            {"unit": "ms", "threads": get_num_threads(), "engine": args.engine, "layers": rows}, sys.stdout, indent=1
+        )
+        print()
+    else:
+        _print(timings, backward, get_num_threads(), net)
+    return 0

@@ -19,7 +19,15 @@ KERNELS = Path("kernels") / "cpu"
 
 # -ffp-contract=off: the same result on every instruction set; kernels that want fused multiply-add ask for it.
 # No -ffast-math: NaN, infinities and signed zeros behave as in Caffe.
-COMPILE_FLAGS = ["-O3", "-std=gnu11", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fvisibility=hidden"]
+COMPILE_FLAGS = [
+    "-O3",
+    "-std=gnu11",
+    "-fopenmp",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=off",
+    "-fvisibility=hidden",
+]
 
 
 def extensions():
@@ -51,7 +59,12 @@ class BuildKernels(build_ext):
                 self.distribution.ext_modules,
                 build_dir=str(Path("build") / "cython"),
                 language_level=3,
-                compiler_directives={"boundscheck": False, "wraparound": False, "cdivision": True, "embedsignature": True},
+                compiler_directives={
+                    "boundscheck": False,
+                    "wraparound": False,
+                    "cdivision": True,
+                    "embedsignature": True,
+                },
             )
         super().finalize_options()
 

@@ -88,7 +88,9 @@ def _checked(row: Kernel, function: Callable[..., None], dtypes: tuple[np.dtype[
 
     def call(*values: Any) -> None:
         if len(values) != count:
-            raise TypeError(f"kernel {row.name} takes {count} arguments ({', '.join(a.name for a in arguments)}), got {len(values)}")
+            raise TypeError(
+                f"kernel {row.name} takes {count} arguments ({', '.join(a.name for a in arguments)}), got {len(values)}"
+            )
         bound: dict[str, int] = {}
         for argument, value in zip(arguments, values, strict=True):
             if isinstance(argument, Array):

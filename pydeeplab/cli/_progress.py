@@ -27,7 +27,9 @@ class Progress:
     ``line_every`` seconds and at the end. Nothing is shown when ``quiet``.
     """
 
-    def __init__(self, total: int, label: str, *, stream: IO[str] | None = None, quiet: bool = False, line_every: float = 10.0):
+    def __init__(
+        self, total: int, label: str, *, stream: IO[str] | None = None, quiet: bool = False, line_every: float = 10.0
+    ):
         self.total, self.label, self.quiet = total, label, quiet
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()

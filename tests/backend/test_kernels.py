@@ -70,7 +70,9 @@ def test_reference_in_double_agrees_with_single(case: Case) -> None:
 
 
 def test_every_kernel_has_a_reference_and_a_case() -> None:
-    assert get_backend("reference").missing == [name for name in get_backend("reference").missing if TABLE[name].variant_of]
+    assert get_backend("reference").missing == [
+        name for name in get_backend("reference").missing if TABLE[name].variant_of
+    ]
     untested = {n for n, row in TABLE.items() if not row.variant_of} - {case.kernel for case in CASES}
     assert not untested
 

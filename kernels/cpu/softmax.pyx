@@ -7,6 +7,7 @@ cdef extern from "softmax_loops.h" nogil:
     ctypedef struct loss_sums:
         double loss
         double weight
+        ptrdiff_t used
         ptrdiff_t first_bad
 
     ptrdiff_t softmax_blocks(ptrdiff_t n, ptrdiff_t s)
@@ -50,7 +51,7 @@ def softmax_backward(const float[:, :, ::1] y, const float[:, :, ::1] dy, float[
 def softmax_loss_forward(const float[:, :, ::1] x, const float[:, ::1] label, const float[::1] weight,
                          const int32_t[::1] ignore, float[:, :, ::1] p, double[::1] sums):
     cdef loss_sums total
-    sums[0], sums[1], sums[2] = 0, 0, -1
+    sums[0], sums[1], sums[2], sums[3] = 0, 0, 0, -1
     if x.shape[0] * x.shape[1] * x.shape[2] == 0:
         return
     cdef const float *weights = first_weight(weight)
@@ -61,7 +62,7 @@ def softmax_loss_forward(const float[:, :, ::1] x, const float[:, ::1] label, co
         total = c_softmax_loss_forward(&x[0, 0, 0], &label[0, 0], weights, first(ignore), &p[0, 0, 0],
                                        x.shape[0], x.shape[1], x.shape[2], ignore.shape[0], blocks)
         free(blocks)
-    sums[0], sums[1], sums[2] = total.loss, total.weight, total.first_bad
+    sums[0], sums[1], sums[2], sums[3] = total.loss, total.weight, total.used, total.first_bad
 
 
 def softmax_loss_backward(const float[:, :, ::1] p, const float[:, ::1] label, const float[::1] weight,

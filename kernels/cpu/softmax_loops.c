@@ -87,7 +87,7 @@ VECTORISED static void backward_block(const float *y, const float *dy, float *dx
 static loss_sums loss_block(const float *p, const float *label, const float *weight, const int32_t *ignore, ptrdiff_t c,
                             ptrdiff_t stride, ptrdiff_t width, ptrdiff_t ignored, ptrdiff_t index)
 {
-    loss_sums sums = {0, 0, -1};
+    loss_sums sums = {0, 0, 0, -1};
     for (ptrdiff_t j = 0; j < width; j++) {
         const ptrdiff_t k = label_class(label[j], c, ignore, ignored);
         if (k < 0) {
@@ -98,6 +98,7 @@ static loss_sums loss_block(const float *p, const float *label, const float *wei
         const float chosen = p[k * stride + j], w = weight ? weight[k] : 1;
         sums.loss -= (double)w * logf(chosen < FLT_MIN ? FLT_MIN : chosen);
         sums.weight += w;
+        sums.used++;
     }
     return sums;
 }
@@ -156,10 +157,11 @@ loss_sums softmax_loss_forward(const float *x, const float *label, const float *
         forward_any(x + offset, p + offset, c, s, width);
         blocks[b] = loss_block(p + offset, label + index, weight, ignore, c, s, width, ignored, index);
     }
-    loss_sums total = {0, 0, -1};
+    loss_sums total = {0, 0, 0, -1};
     for (ptrdiff_t b = 0; b < n * each; b++) {
         total.loss += blocks[b].loss;
         total.weight += blocks[b].weight;
+        total.used += blocks[b].used;
         if (total.first_bad < 0)
             total.first_bad = blocks[b].first_bad;
     }

@@ -8,7 +8,7 @@
 /* What the labels of one block, or of all, add up to. */
 typedef struct {
     double loss, weight;
-    ptrdiff_t first_bad; /* -1: none */
+    ptrdiff_t used, first_bad; /* -1: none */
 } loss_sums;
 
 /* The number of blocks that softmax_loss_forward works in, for which the caller provides sums. */

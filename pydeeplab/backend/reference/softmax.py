@@ -24,7 +24,7 @@ def softmax_loss_forward(x, label, weight, ignore, p, sums):
     chosen = np.take_along_axis(p, np.where(valid, classes, 0)[:, None], axis=1)[:, 0].astype(np.float64)
     weights = np.where(valid, 1.0 if weight is None else weight[np.where(valid, classes, 0)], 0.0)
     losses = -np.log(np.where(valid, np.maximum(chosen, TINY), 1.0))
-    sums[...] = np.sum(losses * weights), weights.sum(), first_bad
+    sums[...] = np.sum(losses * weights), weights.sum(), valid.sum(), first_bad
 
 
 def softmax_loss_backward(p, label, weight, ignore, dx, scale):

@@ -13,15 +13,15 @@ KERNELS = [
         "domain_transform_forward",
         "in x[N,C,H,W], in g[N,H,W], in size[N,two], out y[N,C,H,W], "
         "int iterations, float spatial_sigma, float range_sigma, float min_weight, bool clamp",
-        source="DeepLab DomainTransform, and DomainTransformForwardOnly without the clamp; Gastal & Oliveira 2011, eq. 21",
+        source="DeepLab DomainTransform, DomainTransformForwardOnly without the clamp; Gastal & Oliveira 2011, eq. 21",
         tolerance=3e-6,
     ),
     kernel(
         "domain_transform_backward",
         "in x[N,C,H,W], in g[N,H,W], in size[N,two], in dy[N,C,H,W], out dx[N,C,H,W], out dg[N,H,W], "
         "int iterations, float spatial_sigma, float range_sigma, float min_weight",
-        source="DeepLab DomainTransform; the filter is run again instead of keeping what its passes left. The clamp counts "
-        "as the identity",
+        source="DeepLab DomainTransform; the filter is run again instead of keeping what its passes left; "
+        "the clamp counts as the identity",
         tolerance=1e-5,
     ),
 ]

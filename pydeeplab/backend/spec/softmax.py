@@ -22,9 +22,9 @@ KERNELS = [
     ),
     kernel(
         "softmax_loss_forward",
-        "in x[N,C,S], in label[N,S], in? weight[C], in ignore[K]:int32, out p[N,C,S], out sums[three]:float64",
-        source="Caffe SoftmaxWithLoss, DeepLab v1 SOFTMAX_LOSS: p = softmax(x); "
-        "sums = (-sum w ln max(p[label], FLT_MIN), sum w, index of the first bad label or -1), w = weight[label] or 1",
+        "in x[N,C,S], in label[N,S], in? weight[C], in ignore[K]:int32, out p[N,C,S], out sums[four]:float64",
+        source="Caffe SoftmaxWithLoss, DeepLab v1 SOFTMAX_LOSS: p = softmax(x); sums = (-sum w ln max(p[label], "
+        "FLT_MIN), sum w, number of labels used, index of the first bad label or -1), w = weight[label] or 1",
         tolerance=2e-6,
     ),
     kernel(

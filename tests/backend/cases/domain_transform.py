@@ -1,5 +1,7 @@
 """The domain transform: real sizes smaller than the planes, one row or column, clamped weights, one iteration."""
 
+import numpy as np
+
 from tests.support.kernels import Case
 
 # n, c, h, w, real sizes, (iterations, spatial sigma, range sigma, min weight)
@@ -16,16 +18,17 @@ SETTINGS = {
 }
 
 
+def inputs(r, s):
+    n, c, h, w, sizes, _ = s
+    return [r.real(n, c, h, w), r.uniform(0, 2, n, h, w), r.value(np.array(sizes, float))]
+
+
 def forward(s, clamp):
-    n, c, h, w, sizes, rest = s
-    return lambda r: [r.real(n, c, h, w), r.uniform(0, 2, n, h, w), r.value([[float(v) for v in size] for size in sizes]),
-                      r.out(n, c, h, w), *rest, clamp]  # fmt: skip
+    return lambda r: [*inputs(r, s), r.out(*s[:4]), *s[5], clamp]
 
 
 def backward(s):
-    n, c, h, w, sizes, rest = s
-    return lambda r: [r.real(n, c, h, w), r.uniform(0, 2, n, h, w), r.value([[float(v) for v in size] for size in sizes]),
-                      r.real(n, c, h, w), r.out(n, c, h, w), r.out(n, h, w), *rest]  # fmt: skip
+    return lambda r: [*inputs(r, s), r.real(*s[:4]), r.out(*s[:4]), r.out(s[0], *s[2:4]), *s[5]]
 
 
 CASES = [

@@ -1,8 +1,8 @@
 """Convolution: the transforms between image and columns, and the convolution engines built on them.
 
-A *window* is kernel, stride, pad and dilation per spatial axis. The image side has sizes H, W; the column side P, Q, with
-P = (H + 2 pad_h - (dilation_h (kernel_h - 1) + 1)) // stride_h + 1. A Deconvolution uses the same kernels with the sides
-exchanged: its forward pass is ``conv_backward_data``, which therefore can add a bias.
+A *window* is kernel, stride, pad and dilation per spatial axis. The image side has sizes H, W; the column side P, Q,
+with P = (H + 2 pad_h - (dilation_h (kernel_h - 1) + 1)) // stride_h + 1. A Deconvolution uses the same kernels with the
+sides exchanged: its forward pass is ``conv_backward_data``, which therefore can add a bias.
 
 The ``nd`` kernels take any number of spatial axes, flattened, and ``geometry``, which lives on the host: a row per axis
 of image size, column-side size, kernel, stride, pad, dilation.
@@ -52,7 +52,7 @@ KERNELS = [
     kernel(
         "conv_backward_data",
         BACKWARD_DATA + CONVOLUTION,
-        source="Caffe Convolution: dx = col2im(w^T dy); with bias added, Caffe Deconvolution's forward; columns as conv_forward",
+        source="Caffe Convolution: dx = col2im(w^T dy); with bias, Caffe Deconvolution's forward; columns as conv_forward",
     ),
     kernel(
         "conv_backward_weights",

@@ -1,0 +1,98 @@
+#include <float.h>
+
+#include "pooling_window.h"
+#include "simd.h"
+
+/* best[j] = x[j * stride] where that is larger, and where[j] its position. NaN is never larger. */
+static inline void keep_larger(float *restrict best, int32_t *restrict where, const float *restrict x, ptrdiff_t n,
+                               ptrdiff_t stride, int32_t position)
+{
+    for (ptrdiff_t j = 0; j < n; j++) {
+        const float value = x[j * stride];
+        const int larger = value > best[j];
+        best[j] = larger ? value : best[j];
+        where[j] = larger ? position + (int32_t)(j * stride) : where[j];
+    }
+}
+
+/* The largest and its position, tap by tap in row-major order, so that the first of equal ones stays. */
+VECTORISED static void max_plane_with_index(const Pooling *pool, const float *x, float *y, int32_t *index)
+{
+    for (ptrdiff_t p = 0; p < pool->rows; p++, y += pool->columns, index += pool->columns) {
+        const Span rows = row_span(pool, p);
+        for (ptrdiff_t q = 0; q < pool->columns; q++) {
+            y[q] = -FLT_MAX;
+            index[q] = -1;
+        }
+        for (ptrdiff_t h = rows.begin; h < rows.end; h++)
+            for (ptrdiff_t v = 0; v < pool->kernel_w; v++) {
+                const Run run = column_run(pool, v);
+                const ptrdiff_t n = run.last - run.first, position = h * pool->width + run.start;
+                if (pool->stride_w == 1)
+                    keep_larger(y + run.first, index + run.first, x + position, n, 1, (int32_t)position);
+                else if (pool->stride_w == 2)
+                    keep_larger(y + run.first, index + run.first, x + position, n, 2, (int32_t)position);
+                else
+                    keep_larger(y + run.first, index + run.first, x + position, n, pool->stride_w, (int32_t)position);
+            }
+    }
+}
+
+static inline void keep_larger_value(float *restrict best, const float *restrict x, ptrdiff_t n, ptrdiff_t stride)
+{
+    for (ptrdiff_t j = 0; j < n; j++)
+        best[j] = x[j * stride] > best[j] ? x[j * stride] : best[j];
+}
+
+/* The largest alone: first down the columns of the window's rows into `line`, then along it. */
+VECTORISED static void max_plane(const Pooling *pool, const float *x, float *y, float *line)
+{
+    for (ptrdiff_t p = 0; p < pool->rows; p++, y += pool->columns) {
+        const Span rows = row_span(pool, p);
+        for (ptrdiff_t w = 0; w < pool->width; w++)
+            line[w] = -FLT_MAX;
+        for (ptrdiff_t h = rows.begin; h < rows.end; h++)
+            keep_larger_value(line, x + h * pool->width, pool->width, 1);
+        for (ptrdiff_t q = 0; q < pool->columns; q++)
+            y[q] = -FLT_MAX;
+        for (ptrdiff_t v = 0; v < pool->kernel_w; v++) {
+            const Run run = column_run(pool, v);
+            if (pool->stride_w == 1)
+                keep_larger_value(y + run.first, line + run.start, run.last - run.first, 1);
+            else if (pool->stride_w == 2)
+                keep_larger_value(y + run.first, line + run.start, run.last - run.first, 2);
+            else
+                keep_larger_value(y + run.first, line + run.start, run.last - run.first, pool->stride_w);
+        }
+    }
+}
+
+void max_pool_forward(const Pooling *pool, const float *x, float *y, int32_t *index)
+{
+    const ptrdiff_t in = pool->height * pool->width, out = pool->rows * pool->columns;
+#pragma omp parallel if (pool->planes * in > 32768)
+    {
+        float *line = index ? NULL : malloc((size_t)(pool->width + 1) * sizeof *line);
+#pragma omp for schedule(static)
+        for (ptrdiff_t plane = 0; plane < pool->planes; plane++)
+            if (index)
+                max_plane_with_index(pool, x + plane * in, y + plane * out, index + plane * out);
+            else
+                max_plane(pool, x + plane * in, y + plane * out, line);
+        free(line);
+    }
+}
+
+void max_pool_backward(const Pooling *pool, const float *dy, const int32_t *index, float *dx)
+{
+    const ptrdiff_t in = pool->height * pool->width, out = pool->rows * pool->columns;
+#pragma omp parallel for schedule(static) if (pool->planes * in > 32768)
+    for (ptrdiff_t plane = 0; plane < pool->planes; plane++) {
+        float *image = dx + plane * in;
+        for (ptrdiff_t i = 0; i < in; i++)
+            image[i] = 0.0f;
+        for (ptrdiff_t i = plane * out; i < (plane + 1) * out; i++)
+            if (index[i] >= 0 && index[i] < in)
+                image[index[i]] += dy[i];
+    }
+}

@@ -1,4 +1,4 @@
-"""From decoded pictures to blobs: OpenCV's bilinear resize, and the cut, mirrored, mean-free crop that a net is given."""
+"""From decoded pictures to blobs: OpenCV's bilinear resize, and the cut, mirrored, mean-free crop that nets get."""
 
 from libc.stdint cimport uint8_t
 

@@ -1,4 +1,4 @@
-"""From decoded pictures to blobs: OpenCV's bilinear resize, and the cut, mirrored, mean-free crop that a net is given."""
+"""From decoded pictures to blobs: OpenCV's bilinear resize, and the cut, mirrored, mean-free crop that nets get."""
 
 import numpy as np
 
@@ -22,7 +22,8 @@ def axis_weights(size, new_size, drop_fraction):
 
 
 def fixed_point(fraction):
-    return np.rint((1 - fraction) * np.float32(WEIGHT_ONE)).astype(np.int32), np.rint(fraction * np.float32(WEIGHT_ONE)).astype(np.int32)
+    one = np.float32(WEIGHT_ONE)
+    return np.rint((1 - fraction) * one).astype(np.int32), np.rint(fraction * one).astype(np.int32)
 
 
 def image_resize_bilinear(x, y):

@@ -1,4 +1,4 @@
-"""From decoded pictures to blobs: OpenCV's bilinear resize, and the cut, mirrored, mean-free crop that a net is given."""
+"""From decoded pictures to blobs: OpenCV's bilinear resize, and the cut, mirrored, mean-free crop that nets get."""
 
 from pydeeplab.backend.spec import kernel
 
@@ -16,7 +16,8 @@ KERNELS = [
     ),
     kernel(
         "image_to_blob",
-        "in image[H,W,C]:uint8, in mean[C]:float64, out blob[C,P,Q], int row, int column, bool mirror, bool reverse, float scale",
+        "in image[H,W,C]:uint8, in mean[C]:float64, out blob[C,P,Q], int row, int column, bool mirror, bool reverse, "
+        "float scale",
         source="Caffe DataTransformer: (pixel - mean) scale of a window at (row, column); 0 outside the image; "
         "reverse swaps the channel order (RGB to BGR)",
         tolerance=0,

@@ -1,0 +1,197 @@
+"""What all layers that read batches of data have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pydeeplab.blob import Blob
+from pydeeplab.data.images import read_image, read_label
+from pydeeplab.data.lists import ImageList, ListEntry, files_optional
+from pydeeplab.data.order import Order
+from pydeeplab.data.resize import resize
+from pydeeplab.data.transform import Augmenter, Draws
+from pydeeplab.data.twister import Twister
+from pydeeplab.errors import DataError, PydeeplabError, UnsupportedError
+from pydeeplab.layer import TRAIN, Layer, LayerContext
+
+__all__ = ["Batch", "BatchLayer", "ListLayer"]
+
+Batch = list[NDArray[Any]]
+"""One array per top."""
+
+Shapes = list[tuple[int, ...]]
+
+
+class BatchLayer(Layer):
+    """A layer without bottoms whose tops are the next batch of some data set.
+
+    A subclass opens its source in `open_source` and makes batches in `load`. ``next_batch`` may be replaced by a
+    function that gives batches made ahead.
+    """
+
+    bottom_count = (0, 0)
+    reshapes_always = True
+
+    def __init__(self, param: Any, context: LayerContext):
+        super().__init__(param, context)
+        self.next_batch: Callable[[], Batch] = self.load
+        self._pending: Batch | None = None
+        self._broken: Exception | None = None
+
+    def open_source(self) -> None:
+        """Read what says which data there is; called once."""
+        raise NotImplementedError
+
+    def load(self) -> Batch:
+        """The next batch."""
+        raise NotImplementedError
+
+    def fixed_shapes(self) -> Shapes | None:
+        """The tops' shapes where the parameters alone tell them, else None (they are those of the next batch)."""
+        return None
+
+    def seed(self) -> Twister:
+        """A new generator, seeded from the net's."""
+        return Twister(int(self.context.random.integers(2**32)))
+
+    def check_batch_size(self, size: int) -> int:
+        """``size`` if it is one."""
+        if size < 1:
+            raise self.error(f"batch_size must be at least 1, got {size}")
+        return size
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        try:
+            self.open_source()
+        except UnsupportedError as error:
+            self._cannot_open(self.error(str(error), UnsupportedError))
+        except DataError as error:
+            advice = (
+                "Correct source or root_folder, or what --define gives for them (such as --define DATA_ROOT=FOLDER)"
+            )
+            self._cannot_open(self.error(f"{str(error).rstrip('.')}. {advice}.", DataError))
+
+    def _cannot_open(self, error: Exception) -> None:
+        if not (files_optional() and self.fixed_shapes()):
+            raise error
+        self._broken = error
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        shapes = self.fixed_shapes()
+        if shapes is None:
+            if self._pending is None:
+                self._pending = self._fetch()
+            shapes = [array.shape for array in self._pending]
+        for blob, shape in zip(top, shapes, strict=False):
+            blob.reshape(*shape)
+
+    def _fetch(self) -> Batch:
+        if self._broken is not None:
+            raise self._broken
+        try:
+            return self.next_batch()
+        except DataError as error:
+            raise self.error(str(error), DataError) from error.__cause__
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        batch = self._pending if self._pending is not None else self._fetch()
+        self._pending = None
+        for blob, array in zip(top, batch, strict=False):
+            blob.reshape(*array.shape)
+            blob.data[...] = array
+
+
+class ListLayer(BatchLayer):
+    """A batch layer over the images of a list file; a subclass names its parameter message in `options`."""
+
+    pad_images = False
+
+    @property
+    def options(self) -> Any:
+        """The message that holds source, batch_size, shuffle, rand_skip, new_height, new_width and is_color."""
+        raise NotImplementedError
+
+    def make_augmenter(self) -> Augmenter:
+        """The transformation of this layer's items."""
+        return Augmenter(
+            self.param.transform_param,
+            train=self.phase == TRAIN,
+            channels=self.channels,
+            random=self.seed(),
+            pad=self.pad_images,
+            ignore_label=self.ignore_label,
+        )
+
+    def read_list(self) -> ImageList:
+        """The list of items."""
+        raise NotImplementedError
+
+    needs_labels = True
+
+    @property
+    def ignore_label(self) -> int:
+        """What padded pixels of label maps get."""
+        return 255
+
+    @property
+    def channels(self) -> int:
+        """3, or 1 for grey."""
+        return 3 if self.options.is_color else 1
+
+    @property
+    def new_size(self) -> tuple[int, int] | None:
+        """(height, width) that images are resized to, or None."""
+        height, width = int(self.options.new_height), int(self.options.new_width)
+        return (height, width) if height else None
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        options = self.options
+        if bool(options.new_height) != bool(options.new_width):
+            raise self.error("new_height and new_width go together; one of them is missing")
+        if not options.source:
+            raise self.error("has no source: name the list file")
+        self.batch_size = self.check_batch_size(int(options.batch_size))
+        try:
+            self.augmenter = self.make_augmenter()
+        except PydeeplabError as error:
+            raise self.error(str(error), type(error)) from None
+        super().setup(bottom, top)
+
+    def open_source(self) -> None:
+        self.list = self.read_list()
+        absent = self.list.missing(labels=self.needs_labels)
+        if absent:
+            entry, path = absent[0]
+            count = f" ({len(absent)} files of the list are missing)" if len(absent) > 1 else ""
+            raise DataError(f"{self.list.where(entry)}: '{path}' does not exist{count}")
+        skip_range = int(self.options.rand_skip)
+        shuffle = self.seed() if self.options.shuffle else None
+        self.order = Order(len(self.list), shuffle, self.seed().below(skip_range) if skip_range else 0)
+
+    def draw_items(self) -> list[tuple[ListEntry, Draws]]:
+        """The next batch's items with their random numbers; what is random happens here and nowhere else."""
+        return [(self.list[self.order.next()], self.augmenter.draw()) for _ in range(self.batch_size)]
+
+    def item_size(self) -> tuple[int, int] | None:
+        """(height, width) of all items, or None where it is each image's own."""
+        return self.augmenter.crop or self.new_size
+
+    def read_pixels(self, entry: ListEntry) -> NDArray[np.uint8]:
+        """The image of an entry, resized if that is asked for."""
+        image = read_image(entry.image, gray=self.channels == 1)
+        return resize(image, *self.new_size) if self.new_size else image
+
+    def read_label_map(self, entry: ListEntry, size: tuple[int, ...]) -> NDArray[Any]:
+        """The label map of an entry, resized to (height, width) if that is asked for, with nearest neighbours."""
+        if entry.label is None:
+            raise DataError("the line names no label; expected 'image label'")
+        label = read_label(entry.label)
+        return resize(label, *self.new_size, "nearest") if self.new_size else label
+
+    def at(self, entry: ListEntry, error: DataError) -> DataError:
+        """The error, with the list's line before it."""
+        return DataError(f"{self.list.where(entry)}: {error}")

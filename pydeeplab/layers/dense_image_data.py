@@ -1,0 +1,86 @@
+"""DenseImageData: SegNet's and ENet's images with label maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pydeeplab.data.lists import ImageList
+from pydeeplab.data.resize import resize
+from pydeeplab.data.transform import Augmenter
+from pydeeplab.errors import DataError
+from pydeeplab.layer import register
+from pydeeplab.layers._batches import Batch, ListLayer, Shapes
+
+
+@register
+class DenseImageData(ListLayer):
+    """Images (N, C, h, w) and label maps (N, 1, h, w) from a list of ``image label`` lines.
+
+    Mirroring and crops (``dense_image_data_param`` or ``transform_param``) move image and label together; crops are
+    random in both phases, as in ENet. ``label_divide_factor`` makes label maps smaller by nearest neighbours.
+    """
+
+    type = "DenseImageData"
+    top_count = (2, 2)
+
+    @property
+    def options(self) -> Any:
+        return self.param.dense_image_data_param
+
+    @property
+    def _divisor(self) -> int:
+        return max(1, int(self.options.label_divide_factor))
+
+    def make_augmenter(self) -> Augmenter:
+        options, transform = self.options, self.param.transform_param
+        if bool(options.crop_height) != bool(options.crop_width):
+            raise self.error("crop_height and crop_width go together; one of them is missing")
+        if options.crop_height and transform.crop_size:
+            raise self.error("give the crop either in dense_image_data_param or in transform_param, not in both")
+        augmenter = Augmenter(
+            transform,
+            train=True,
+            channels=self.channels,
+            random=self.seed(),
+            crop=(int(options.crop_height), int(options.crop_width)) if options.crop_height else None,
+            mirror=bool(options.mirror or transform.mirror),
+        )
+        if self._divisor > 1 and (augmenter.crop or augmenter.scale_factors):
+            raise self.error(
+                "label_divide_factor and a crop or scale_factors exclude each other: use new_height, new_width"
+            )
+        return augmenter
+
+    def read_list(self) -> ImageList:
+        return ImageList(self.options.source, self.options.root_folder)
+
+    def fixed_shapes(self) -> Shapes | None:
+        size = self.item_size()
+        return self._shapes(*size) if size else None
+
+    def _shapes(self, height: int, width: int) -> Shapes:
+        n, divisor = self.batch_size, self._divisor
+        return [(n, self.channels, height, width), (n, 1, height // divisor, width // divisor)]
+
+    def load(self) -> Batch:
+        batch: Batch | None = None
+        for index, (entry, draws) in enumerate(self.draw_items()):
+            try:
+                image = self.read_pixels(entry)
+                label = self.read_label_map(entry, image.shape[:2])
+                if batch is None:
+                    size = self.augmenter.output_size(*image.shape[:2])
+                    batch = [np.empty(shape, np.float32) for shape in self._shapes(*size)]
+                data, labels = batch
+                if self._divisor == 1:
+                    self.augmenter.apply(image, draws, data[index], label, labels[index, 0])
+                else:
+                    self.augmenter.apply(image, draws, data[index])
+                    small = resize(label, labels.shape[2], labels.shape[3], "nearest")
+                    labels[index, 0] = small[:, ::-1] if draws.mirror % 2 else small
+            except DataError as error:
+                raise self.at(entry, error) from error.__cause__
+        assert batch is not None
+        return batch

@@ -1,0 +1,80 @@
+"""HDF5Data: batches of rows from HDF5 files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from pydeeplab.data.lists import read_lines
+from pydeeplab.data.order import Order
+from pydeeplab.errors import DataError
+from pydeeplab.layer import register
+from pydeeplab.layers._batches import Batch, BatchLayer
+
+
+@register
+class HDF5Data(BatchLayer):
+    """Rows of the datasets that are named like the tops, from the files listed in ``hdf5_data_param.source``.
+
+    ``shuffle`` permutes the files in each round and the rows within each file.
+    """
+
+    type = "HDF5Data"
+    top_count = (1, None)
+
+    def open_source(self) -> None:
+        param = self.param.hdf5_data_param
+        if self.param.HasField("transform_param"):
+            raise self.error("does not transform data; remove transform_param and store the data as the net needs it")
+        self.batch_size = self.check_batch_size(int(param.batch_size))
+        self.files = [line for _, line in read_lines(param.source, "list of HDF5 files")]
+        self._random = self.seed() if param.shuffle else None
+        self._file_order = Order(len(self.files), self._random)
+        self._loaded = ""
+        self._next_file()
+
+    def _next_file(self) -> None:
+        path = self.files[self._file_order.next()]
+        if path != self._loaded:
+            self._rows = self._read(path)
+            self._loaded = path
+        self._row = 0
+        self._row_order = list(range(len(self._rows[0])))
+        if self._random:
+            self._random.shuffle(self._row_order)
+
+    def _read(self, path: str) -> list[NDArray[Any]]:
+        try:
+            with h5py.File(path, "r") as file:
+                lost = [top for top in self.param.top if top not in file]
+                if lost:
+                    raise DataError(
+                        f"'{path}' has no dataset '{lost[0]}', as a top is called; it has {', '.join(file) or 'none'}"
+                    )
+                rows = [np.asarray(file[top], np.float32) for top in self.param.top]
+        except FileNotFoundError:
+            raise DataError(f"'{path}', listed in '{self.param.hdf5_data_param.source}', does not exist") from None
+        except OSError as error:
+            raise DataError(f"'{path}' is no HDF5 file: {error}") from None
+        counts = {top: array.shape[:1] for top, array in zip(self.param.top, rows, strict=True)}
+        if len(set(counts.values())) != 1 or counts[self.param.top[0]] in ((), (0,)):
+            text = ", ".join(f"{top} {shape[0] if shape else 'a scalar'}" for top, shape in counts.items())
+            raise DataError(f"'{path}': all datasets need the same number of rows, at least one; got {text}")
+        return rows
+
+    def load(self) -> Batch:
+        batch = [np.empty((self.batch_size, *array.shape[1:]), np.float32) for array in self._rows]
+        for index in range(self.batch_size):
+            for target, array in zip(batch, self._rows, strict=True):
+                if target.shape[1:] != array.shape[1:]:
+                    raise DataError(
+                        f"'{self._loaded}' has rows of shape {array.shape[1:]}, the file before it {target.shape[1:]}"
+                    )
+                target[index] = array[self._row_order[self._row]]
+            self._row += 1
+            if self._row == len(self._row_order):
+                self._next_file()
+        return batch

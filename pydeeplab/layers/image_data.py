@@ -1,0 +1,50 @@
+"""ImageData: images with a class number each, for classification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pydeeplab.data.lists import ImageList
+from pydeeplab.errors import DataError
+from pydeeplab.layer import register
+from pydeeplab.layers._batches import Batch, ListLayer, Shapes
+
+
+@register
+class ImageData(ListLayer):
+    """Images (N, C, h, w) and labels (N) from a list of ``path number`` lines; paths may hold spaces."""
+
+    type = "ImageData"
+    top_count = (1, 2)
+    needs_labels = False
+
+    @property
+    def options(self) -> Any:
+        return self.param.image_data_param
+
+    def read_list(self) -> ImageList:
+        return ImageList(self.options.source, self.options.root_folder, label_is_path=False, split_last=True)
+
+    def fixed_shapes(self) -> Shapes | None:
+        size = self.item_size()
+        return [(self.batch_size, self.channels, *size), (self.batch_size,)] if size else None
+
+    def load(self) -> Batch:
+        data, labels = None, np.empty(self.batch_size, np.float32)
+        for index, (entry, draws) in enumerate(self.draw_items()):
+            try:
+                image = self.read_pixels(entry)
+                if data is None:
+                    size = self.augmenter.output_size(*image.shape[:2])
+                    data = np.empty((self.batch_size, self.channels, *size), np.float32)
+                self.augmenter.apply(image, draws, data[index])
+                labels[index] = int(entry.label or "")
+            except ValueError as error:
+                if isinstance(error, DataError):
+                    raise self.at(entry, error) from error.__cause__
+                wrong = DataError(f"expected a whole number after the image, got '{entry.label or ''}'")
+                raise self.at(entry, wrong) from None
+        assert data is not None
+        return [data, labels]

@@ -153,14 +153,17 @@ def save_weights(
         A shared blob is not in the file, and a .caffemodel needs it; or as for `write_weights`.
     """
     chosen = format or format_of(path)
+    layers = weights.layers
     known: dict[str, Any] = {}
     if net is not None:
         complete_shared(weights, net)
         for layer in net.layer:
             known.setdefault(layer.name, layer)
+        order = {name: i for i, name in enumerate(known)}
+        layers = sorted(layers, key=lambda layer: order.get(layer.name, len(order)))
     param = caffe_pb2.NetParameter(name=weights.net_name or (net.name if net is not None else ""))
     blobs, diffs = [], []
-    for layer in weights.layers:
+    for layer in layers:
         if layer.name in known:
             param.layer.add().CopyFrom(known[layer.name])
         else:

@@ -33,6 +33,8 @@ _FOREIGN = [
     (b"\xff\xd8\xff", "a JPEG image", "Give the weight file instead."),
 ]
 
+_TEXT = b"\t\n\f\r" + bytes(range(32, 256))
+
 _WEB_PAGE = (b"<!doctype", b"<html", b"<head", b"<?xml")
 
 
@@ -81,8 +83,8 @@ def identify(path: str | os.PathLike[str]) -> str:
         raise damaged(
             path, "is a web page, not weights", "The download link has expired or asked something: use a browser."
         )
-    if b"{" in head and b"layer" in head and head.isascii() and b"\0" not in head and b"\x08" not in head:
-        raise damaged(path, "is text, as a prototxt", "Give the binary weights (.caffemodel) instead.")
+    if not head.translate(None, _TEXT):
+        raise damaged(path, "is text, such as a prototxt", "Give the binary file (.caffemodel, .solverstate) instead.")
     return "binary"
 
 

@@ -113,11 +113,17 @@ class WeightsFile:
         """The layers that have parameters."""
         return [layer for layer in self.layers if any(True for _ in layer.stored())]
 
+    def named(self) -> list[tuple[str, Array]]:
+        """All parameters in their current shapes as ``("layer/index", array)``; a name may occur twice."""
+        return [
+            (f"{layer.name}/{i}", blob.modern(layer.type, i).data)
+            for layer in self.layers
+            for i, blob in layer.stored()
+        ]
+
     def arrays(self) -> dict[str, Array]:
-        """All parameters in their current shapes, by ``"layer/index"``."""
-        return {
-            f"{layer.name}/{i}": blob.modern(layer.type, i).data for layer in self.layers for i, blob in layer.stored()
-        }
+        """All parameters in their current shapes, by ``"layer/index"``; of layers with equal names the last."""
+        return dict(self.named())
 
     @property
     def count(self) -> int:

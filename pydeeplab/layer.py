@@ -105,6 +105,8 @@ class Layer:
         self.blobs = BlobVec(context.backend, context.dtype)
         self.param_propagate_down: list[bool] = []
         self.loss_weights: list[float] = []
+        self.need_backward = True
+        """Whether `backward` may be called after `forward`; where not, nothing needs to be kept for it."""
 
     @property
     def name(self) -> str:

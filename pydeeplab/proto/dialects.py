@@ -129,7 +129,8 @@ _FORKS = _table(
 _FORK_FIELDS = _table(
     {
         "PSPNet": """rand_resize rand_rotate gaussian_blur rand_aspect_ratio label_scalefactor label_offset rotate90n
-            crop_w crop_h output_label video_data_param batch_reduction_param interp_type var_eps moving_average decay""",
+            crop_w crop_h output_label video_data_param batch_reduction_param interp_type var_eps moving_average
+            decay""",
         "SSD": """resize_param noise_param distort_param expand_param emit_constraint prior_box_param
             multibox_loss_param detection_output_param annotated_data_param detection_evaluate_param""",
         "Fast R-CNN": "roi_pooling_param smooth_l1_loss_param",

@@ -10,7 +10,8 @@ KERNELS = [
     kernel(
         "channel_affine_forward",
         "in x[N,C,n], out y[N,C,n], in? scale[C], in? shift[C], float slope, bool relu",
-        source="Caffe Scale and Bias: z = x scale_c + shift_c; with relu then y = max(z, 0) + slope min(z, 0); y may be x",
+        source="Caffe Scale and Bias: z = x scale_c + shift_c; y = max(z, 0) + slope min(z, 0) with relu, else z; "
+        "y may be x",
         tolerance=1e-6,
     ),
     kernel(

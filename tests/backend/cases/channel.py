@@ -91,9 +91,13 @@ CASES = [
         "plain",
     ),
     *each("channel_normalize_backward", normalize_backward(True), "batch"),
-    *each("channel_normalize_backward", normalize_backward(True, scale=False, dscale=False, dshift=False), "batch plain"),
+    *each(
+        "channel_normalize_backward", normalize_backward(True, scale=False, dscale=False, dshift=False), "batch plain"
+    ),
     *each("channel_normalize_backward", normalize_backward(False), "global"),
-    *each("channel_normalize_backward", normalize_backward(False, scale=False, dscale=False, dshift=False), "global plain"),
+    *each(
+        "channel_normalize_backward", normalize_backward(False, scale=False, dscale=False, dshift=False), "global plain"
+    ),
     *each("channel_normalize_backward", normalize_backward(True, dx=False), "parameters"),
     *[in_place(case, 1, 5) for case in each("channel_normalize_backward", normalize_backward(True))[:3]],
     *each("prelu_forward", lambda r, shape, c: [r.real(*shape), r.real(c), r.out(*shape)]),

@@ -11,7 +11,11 @@ CASES = [
     Case("eltwise_add_forward", lambda r: [r.real(0), r.real(0), r.out(0), 1.0, 1.0, True], "empty"),
     Case("eltwise_multiply_forward", lambda r: [r.real(20001), r.real(20001), r.out(20001)]),
     Case("eltwise_ratio_backward", lambda r: [r.real(301), r.uniform(0.5, 2, 301), r.real(301), r.out(301)]),
-    Case("eltwise_max_forward", lambda r: [r.integers(0, 3, 301), r.integers(0, 3, 301), r.out(301), r.out_int32(301), 1], "ties"),
+    Case(
+        "eltwise_max_forward",
+        lambda r: [r.integers(0, 3, 301), r.integers(0, 3, 301), r.out(301), r.out_int32(301), 1],
+        "ties",
+    ),
     Case(
         "eltwise_max_forward",
         lambda r: [r.integers(0, 3, 20001), r.integers(0, 3, 20001), r.out(20001), r.int32(0, 2, 20001), 2],

@@ -1,0 +1,135 @@
+"""MATLAB files (version 5) of one array, as DeepLab's MatWrite and MatRead exchange them."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+
+from pydeeplab.errors import DataError, did_you_mean
+from pydeeplab.files import atomic_path
+
+__all__ = ["read_mat", "variables", "write_mat"]
+
+_HEADER = b"MATLAB 5.0 MAT-file, Platform: any, Created by: pydeeplab"
+_INT8, _INT32, _UINT32, _SINGLE, _DOUBLE, _MATRIX = 1, 5, 6, 7, 9, 14
+_CLASSES = {"float32": (7, _SINGLE), "float64": (6, _DOUBLE)}
+"""MATLAB's array class and element type."""
+
+
+def _padding(count: int) -> bytes:
+    return bytes(-count % 8)
+
+
+def write_mat(path: str | os.PathLike[str], array: NDArray[Any], name: str = "data") -> None:
+    """Write one array as MatWrite does: uncompressed, class single or double, dimensions reversed.
+
+    Parameters
+    ----------
+    path
+        The file; it is replaced as a whole or not at all.
+    array
+        float32 or float64, at most 4 axes, (N, C, H, W). Missing axes count as 1 at the end, as in Caffe. MATLAB sees
+        a 4-d array [W, H, C, N], whose memory is that of the C-contiguous array.
+    name
+        The variable's name, 1 to 63 characters.
+
+    Raises
+    ------
+    DataError
+        The type or number of axes is another, the array has 4 GiB or more, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> write_mat(os.path.join(folder, "x.mat"), np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3))
+    >>> read_mat(os.path.join(folder, "x.mat"))[0, 0, 1]
+    array([3., 4., 5.], dtype=float32)
+    """
+    array = np.asarray(array)
+    if str(array.dtype) not in _CLASSES:
+        raise DataError(f"{path}: a .mat file takes float32 or float64 arrays here, got {array.dtype}")
+    if array.ndim > 4:
+        raise DataError(f"{path}: a .mat file takes at most 4 axes here, got shape {array.shape}")
+    shape = array.shape + (1,) * (4 - array.ndim)
+    array_class, element = _CLASSES[str(array.dtype)]
+    body = struct.pack("<4I", _UINT32, 8, array_class, 0)
+    body += struct.pack("<2I4i", _INT32, 16, *reversed(shape))
+    label = name.encode("ascii")
+    if len(label) <= 4:
+        body += struct.pack("<I4s", len(label) << 16 | _INT8, label)
+    else:
+        body += struct.pack("<2I", _INT8, len(label)) + label + _padding(len(label))
+    body += struct.pack("<2I", element, array.nbytes & 0xFFFFFFFF)
+    padding = _padding(array.nbytes)
+    total = len(body) + array.nbytes + len(padding)
+    if total >= 2**32:
+        raise DataError(f"{path}: version 5 .mat files hold less than 4 GiB, got an array of shape {array.shape}")
+    start = _HEADER.ljust(124) + struct.pack("<H2s", 0x0100, b"IM") + struct.pack("<2I", _MATRIX, total)
+    try:
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            file.write(start + body)
+            file.write(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).data)
+            file.write(padding)
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error}") from None
+
+
+@contextmanager
+def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what scipy raises into a DataError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except NotImplementedError:
+        raise DataError(f"{path}: is a version 7.3 (HDF5) .mat file; save it with -v7 or older") from None
+    except Exception as error:  # many types, from OSError to zlib.error, for files that are damaged or no .mat
+        raise DataError(f"{path}: cannot be read as a .mat file: {error}") from None
+
+
+def variables(path: str | os.PathLike[str]) -> list[str]:
+    """The names of a file's variables; raises what `read_mat` raises for the file."""
+    with _reading(path):
+        return [str(entry[0]) for entry in scipy.io.whosmat(path, appendmat=False)]
+
+
+def read_mat(path: str | os.PathLike[str], name: str = "data") -> NDArray[Any]:
+    """Read one array as (N, C, H, W): the reverse of `write_mat`, for any version 4, 5 or 7 file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    name
+        The variable: real and numeric, at most 4 dimensions [W, H, C, N]; missing ones count as 1.
+
+    Returns
+    -------
+    ndarray
+        C-contiguous, 4 axes, of the type in the file.
+
+    Raises
+    ------
+    DataError
+        There is no such file, it is no .mat file, or the variable is missing or something else.
+    """
+    with _reading(path):
+        found = scipy.io.loadmat(path, variable_names=[name], appendmat=False)
+    if name not in found:
+        names = variables(path)
+        raise DataError(
+            f"{path}: has no variable '{name}', only {', '.join(names) or 'none'}.{did_you_mean(name, names)}"
+        )
+    array = found[name]
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf" or array.ndim > 4:
+        what = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise DataError(f"{path}: variable '{name}' must be a real numeric array of at most 4 dimensions, got {what}")
+    return np.ascontiguousarray(array.reshape(array.shape + (1,) * (4 - array.ndim), order="F").T)

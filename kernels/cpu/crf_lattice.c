@@ -1,0 +1,332 @@
+#include "crf_lattice.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#include "crf_table.h"
+#include "parallel.h"
+#include "simd.h"
+
+enum { BLOCK = 64, MAX_CORNERS = LATTICE_MAX_DIMENSION + 1 };
+
+void lattice_features(const float *image, ptrdiff_t bands, ptrdiff_t plane, ptrdiff_t full_width, const float *band_std,
+                      float *feature, ptrdiff_t n, ptrdiff_t height, ptrdiff_t width, float xy_std)
+{
+    const ptrdiff_t d = bands + 2;
+    memset(feature + height * width * d, 0, (size_t)((n - height * width) * d) * sizeof(float));
+#pragma omp parallel for schedule(static) if (n > 16384)
+    for (ptrdiff_t y = 0; y < height; y++)
+        for (ptrdiff_t x = 0; x < width; x++) {
+            float *row = feature + (y * width + x) * d;
+            row[0] = (float)x / xy_std;
+            row[1] = (float)y / xy_std;
+            for (ptrdiff_t b = 0; b < bands; b++)
+                row[2 + b] = image[b * plane + y * full_width + x] / band_std[b];
+        }
+}
+
+/* A block of points inside their simplices: the origin, the rank and the distance of every coordinate. */
+typedef struct {
+    float origin[MAX_CORNERS][BLOCK], excess[MAX_CORNERS][BLOCK];
+    int32_t rank[MAX_CORNERS][BLOCK];
+    int32_t outside; /* whether a coordinate is not a number that fits a key */
+} Simplices;
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Adding and taking away 1.5 * 2^23 rounds to the nearest integer, ties to even, as the SSE build of the reference does. */
+#define ROUNDER 12582912.0f
+
+INLINE void locate_in(const float *feature, const float *factor, const int d, Simplices *s)
+{
+    const int k = d + 1;
+    const float down = (float)(1.0 / k);
+    float e[MAX_CORNERS][BLOCK], from[MAX_CORNERS][BLOCK], total[BLOCK] = {0}, sum[BLOCK] = {0};
+    for (int j = d; j > 0; j--)
+        for (int i = 0; i < BLOCK; i++) {
+            const float scaled = feature[(j - 1) * BLOCK + i] * factor[j - 1];
+            e[j][i] = total[i] - (float)j * scaled;
+            total[i] += scaled;
+        }
+    for (int i = 0; i < BLOCK; i++)
+        e[0][i] = total[i];
+    const float limit = (float)(32767 - 2 * k);
+    int32_t outside = 0;
+    for (int j = 0; j < k; j++)
+        for (int i = 0; i < BLOCK; i++) {
+            const float rounded = (e[j][i] * down + ROUNDER) - ROUNDER;
+            s->origin[j][i] = rounded * (float)k;
+            from[j][i] = e[j][i] - s->origin[j][i];
+            sum[i] += rounded;
+            outside |= !(fabsf(s->origin[j][i]) < limit);
+        }
+    s->outside = outside;
+    if (outside)
+        return;
+    for (int j = 0; j < k; j++)
+        for (int i = 0; i < BLOCK; i++)
+            s->rank[j][i] = (int32_t)sum[i];
+    for (int a = 0; a < k; a++)
+        for (int b = a + 1; b < k; b++)
+            for (int i = 0; i < BLOCK; i++) {
+                const int32_t smaller = from[a][i] < from[b][i];
+                s->rank[a][i] += smaller;
+                s->rank[b][i] += 1 - smaller;
+            }
+    for (int j = 0; j < k; j++)
+        for (int i = 0; i < BLOCK; i++) {
+            const int32_t wrap = (s->rank[j][i] < 0 ? k : 0) - (s->rank[j][i] >= k ? k : 0);
+            s->rank[j][i] += wrap;
+            s->origin[j][i] += (float)wrap;
+            s->excess[j][i] = (e[j][i] - s->origin[j][i]) * down;
+        }
+}
+
+VECTORISED static void locate(const float *feature, const float *factor, int d, Simplices *s)
+{
+    switch (d) {
+    case 2: locate_in(feature, factor, 2, s); break;
+    case 5: locate_in(feature, factor, 5, s); break;
+    default: locate_in(feature, factor, d, s);
+    }
+}
+
+/* The corners of one point: packed keys and weights. Corner c + 1 is corner c moved by one in every coordinate, less
+ * d + 1 in the coordinate of rank d - c. */
+INLINE void corners(const Simplices *s, int i, const int d, const int words, uint64_t *key, float *weight)
+{
+    int by_rank[MAX_CORNERS] = {0};
+    float excess[MAX_CORNERS] = {0};
+    for (int j = 0; j <= d; j++) {
+        by_rank[s->rank[j][i]] = j;
+        excess[s->rank[j][i]] = s->excess[j][i];
+    }
+    for (int w = 0; w < words; w++)
+        key[w] = 0;
+    for (int j = 0; j < d; j++)
+        key[j / 4] += (uint64_t)((int32_t)s->origin[j][i] + 32768) * lane(j);
+    for (int c = 1; c <= d; c++) {
+        uint64_t *to = key + c * words;
+        for (int w = 0; w < words; w++) {
+            const int lanes = d - 4 * w < 4 ? d - 4 * w : 4;
+            to[w] = to[w - words] + (0x0001000100010001u >> (16 * (4 - lanes)));
+        }
+        const int wrapped = by_rank[d + 1 - c];
+        if (wrapped < d)
+            to[wrapped / 4] -= (uint64_t)(d + 1) * lane(wrapped);
+    }
+    weight[0] = excess[d] + (1.0f - excess[0]);
+    for (int c = 1; c <= d; c++)
+        weight[c] = excess[d - c] - excess[d - c + 1];
+}
+
+INLINE int embed_in(const float *feature, const float *factor, ptrdiff_t n, const int d, const int words, Table *table,
+                    int32_t *vertex, float *weight)
+{
+    const int k = d + 1;
+    Simplices simplices;
+    float transposed[LATTICE_MAX_DIMENSION * BLOCK];
+    uint64_t key[BLOCK * MAX_CORNERS * MAX_WORDS], hash[BLOCK * MAX_CORNERS];
+    for (ptrdiff_t begin = 0; begin < n; begin += BLOCK) {
+        const int count = n - begin < BLOCK ? (int)(n - begin) : BLOCK;
+        for (int j = 0; j < d; j++)
+            for (int i = 0; i < BLOCK; i++)
+                transposed[j * BLOCK + i] = feature[(begin + (i < count ? i : count - 1)) * d + j];
+        locate(transposed, factor, d, &simplices);
+        if (simplices.outside)
+            return LATTICE_OUT_OF_RANGE;
+        for (int i = 0; i < count; i++)
+            corners(&simplices, i, d, words, key + i * k * words, weight + (begin + i) * k);
+        for (int e = 0; e < count * k; e++) {
+            hash[e] = hash_key(key + e * words, words);
+            table_prefetch(table, hash[e], words);
+        }
+        for (int e = 0; e < count * k; e++) {
+            const ptrdiff_t number = table_number(table, key + e * words, hash[e], words);
+            if (number < 0)
+                return LATTICE_NO_MEMORY;
+            vertex[begin * k + e] = (int32_t)number;
+        }
+    }
+    return 0;
+}
+
+static int embed_piece(const float *feature, const float *factor, ptrdiff_t n, int d, Table *table, int32_t *vertex,
+                       float *weight)
+{
+    if (!table_make(table, (d + 3) / 4, n / 4))
+        return LATTICE_NO_MEMORY;
+    switch (d) {
+    case 2: return embed_in(feature, factor, n, 2, 1, table, vertex, weight);
+    case 3: return embed_in(feature, factor, n, 3, 1, table, vertex, weight);
+    case 5: return embed_in(feature, factor, n, 5, 2, table, vertex, weight);
+    default: return embed_in(feature, factor, n, d, table->words, table, vertex, weight);
+    }
+}
+
+/* Puts the keys of `from` into `into`; number[i] becomes the number there of key i. */
+static int merge(Table *into, const Table *from, int32_t *number)
+{
+    enum { AHEAD = 16 };
+    const int words = from->words;
+    uint64_t hash[AHEAD];
+    for (ptrdiff_t i = -AHEAD; i < from->count; i++) {
+        if (i >= 0) {
+            const ptrdiff_t found = table_number(into, from->met + i * words, hash[i % AHEAD], words);
+            if (found < 0)
+                return LATTICE_NO_MEMORY;
+            number[i] = (int32_t)found;
+        }
+        if (i + AHEAD < from->count) {
+            const uint64_t h = hash_key(from->met + (i + AHEAD) * words, words);
+            hash[(i + AHEAD) % AHEAD] = h;
+            table_prefetch(into, h, words);
+        }
+    }
+    return 0;
+}
+
+/* Each piece of the points numbers its own vertices as it meets them; the tables are then merged in the order of the
+ * pieces, which gives the numbers that one pass over all points would have given. */
+ptrdiff_t lattice_embed(const float *feature, ptrdiff_t n, int d, int16_t *key, int32_t *vertex, float *weight)
+{
+    const int k = d + 1;
+    const ptrdiff_t least = 2048;
+    int pieces = omp_get_max_threads();
+    if (pieces > n / least)
+        pieces = n < least ? 1 : (int)(n / least);
+    float factor[LATTICE_MAX_DIMENSION];
+    const float deviation = (float)(sqrt(2.0 / 3.0) * k);
+    for (int j = 0; j < d; j++)
+        factor[j] = (float)(1.0 / sqrt((j + 2.0) * (j + 1.0)) * deviation);
+    Table *table = calloc((size_t)pieces, sizeof(Table));
+    int32_t **number = calloc((size_t)pieces, sizeof(int32_t *));
+    int failed = table && number ? 0 : LATTICE_NO_MEMORY;
+    if (!failed) {
+#pragma omp parallel for schedule(static, 1) num_threads(pieces) reduction(min : failed)
+        for (int p = 0; p < pieces; p++) {
+            const ptrdiff_t begin = n * p / pieces, end = n * (p + 1) / pieces;
+            const int state =
+                embed_piece(feature + begin * d, factor, end - begin, d, &table[p], vertex + begin * k, weight + begin * k);
+            failed = state < failed ? state : failed;
+        }
+    }
+    for (int p = 1; p < pieces && !failed; p++) {
+        number[p] = malloc((size_t)table[p].count * sizeof(int32_t) + 1);
+        failed = number[p] ? merge(&table[0], &table[p], number[p]) : LATTICE_NO_MEMORY;
+    }
+    ptrdiff_t count = failed;
+    if (!failed) {
+        count = table[0].count;
+#pragma omp parallel for schedule(static, 1) num_threads(pieces)
+        for (int p = 0; p < pieces; p++) {
+            if (p > 0)
+                for (ptrdiff_t e = n * p / pieces * k; e < n * (p + 1) / pieces * k; e++)
+                    vertex[e] = number[p][vertex[e]];
+            for (ptrdiff_t v = count * p / pieces; v < count * (p + 1) / pieces; v++)
+                unpack_key(table[0].met + v * table[0].words, d, key + v * d);
+        }
+    }
+    for (int p = 0; p < pieces && table; p++) {
+        table_free(&table[p]);
+        if (number)
+            free(number[p]);
+    }
+    free(table);
+    free(number);
+    return count;
+}
+
+/* Looks up the minus neighbours of vertices begin..end along one axis; each finds both directions of one edge. */
+static void link_axis(const Table *table, ptrdiff_t begin, ptrdiff_t end, int d, int axis, int32_t *neighbour)
+{
+    enum { AHEAD = 16 };
+    const int words = table->words;
+    uint64_t key[AHEAD][MAX_WORDS], hash[AHEAD], step[MAX_WORDS] = {0};
+    for (int j = 0; j < d; j++)
+        step[j / 4] -= lane(j);
+    if (axis < d)
+        step[axis / 4] += (uint64_t)(d + 1) * lane(axis);
+    for (ptrdiff_t v = begin - AHEAD; v < end; v++) {
+        if (v >= begin) {
+            const uint64_t *slot = table_slot(table, key[(v - begin) % AHEAD], hash[(v - begin) % AHEAD], words);
+            if (slot[words]) {
+                const ptrdiff_t other = (ptrdiff_t)slot[words] - 1;
+                neighbour[2 * v] = (int32_t)other;
+                neighbour[2 * other + 1] = (int32_t)v;
+            }
+        }
+        if (v + AHEAD < end) {
+            const int at = (int)((v + AHEAD - begin) % AHEAD);
+            for (int w = 0; w < words; w++)
+                key[at][w] = table->met[(v + AHEAD) * words + w] + step[w];
+            hash[at] = hash_key(key[at], words);
+            table_prefetch(table, hash[at], words);
+        }
+    }
+}
+
+int lattice_neighbours(const int16_t *key, ptrdiff_t m, int d, int32_t *neighbour)
+{
+    enum { PIECE = 4096 };
+    Table table;
+    const int words = (d + 3) / 4;
+    int state = table_make(&table, words, m) ? 0 : LATTICE_NO_MEMORY;
+    uint64_t packed[MAX_WORDS];
+    for (ptrdiff_t v = 0; v < m && !state; v++) {
+        pack_key(key + v * d, d, packed);
+        if (table_number(&table, packed, hash_key(packed, words), words) < 0)
+            state = LATTICE_NO_MEMORY;
+    }
+    if (!state) {
+        const ptrdiff_t pieces = (m + PIECE - 1) / PIECE, all = (d + 1) * m * 2;
+        FOR_PIECES(all, begin, end, for (ptrdiff_t i = begin; i < end; i++) neighbour[i] = (int32_t)m;);
+#pragma omp parallel for schedule(dynamic) if (pieces > 1)
+        for (ptrdiff_t p = 0; p < pieces * (d + 1); p++) {
+            const ptrdiff_t begin = p / (d + 1) * PIECE, end = begin + PIECE < m ? begin + PIECE : m;
+            const int axis = (int)(p % (d + 1));
+            link_axis(&table, begin, end, d, axis, neighbour + axis * m * 2);
+        }
+    }
+    table_free(&table);
+    return state;
+}
+
+/* A counting sort: each piece of the points counts its entries per vertex, then writes behind the earlier pieces. */
+int lattice_transpose(const int32_t *vertex, const float *weight, const float *scale, ptrdiff_t n, int k, ptrdiff_t m,
+                      int32_t *start, int32_t *point, float *share)
+{
+    int pieces = omp_get_max_threads();
+    if (pieces > n / 2048)
+        pieces = n < 2048 ? 1 : (int)(n / 2048);
+    int32_t *next = calloc((size_t)pieces * (size_t)(m + 1), sizeof(int32_t));
+    if (!next)
+        return LATTICE_NO_MEMORY;
+#pragma omp parallel for schedule(static, 1) num_threads(pieces)
+    for (int p = 0; p < pieces; p++)
+        for (ptrdiff_t e = n * p / pieces * k; e < n * (p + 1) / pieces * k; e++)
+            next[p * m + vertex[e]]++;
+    int32_t sum = 0;
+    for (ptrdiff_t v = 0; v < m; v++) {
+        start[v] = sum;
+        for (int p = 0; p < pieces; p++) {
+            const int32_t entries = next[p * m + v];
+            next[p * m + v] = sum;
+            sum += entries;
+        }
+    }
+    start[m] = sum;
+#pragma omp parallel for schedule(static, 1) num_threads(pieces)
+    for (int p = 0; p < pieces; p++)
+        for (ptrdiff_t i = n * p / pieces; i < n * (p + 1) / pieces; i++) {
+            const float factor = scale ? scale[i] : 1.0f;
+            for (int c = 0; c < k; c++) {
+                const int32_t to = next[p * m + vertex[i * k + c]]++;
+                point[to] = (int32_t)i;
+                share[to] = weight[i * k + c] * factor;
+            }
+        }
+    free(next);
+    return 0;
+}

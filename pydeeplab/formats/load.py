@@ -83,6 +83,7 @@ class _Loader:
                 self._plan_layer(plan, source, target, weights, names)
         if plan.refused:
             raise WeightsError(_refusal(plan.refused, weights.path))
+        self.nonfinite -= {target for target, _, _, _ in plan.copies}
         for target, blob, data, diff in plan.copies:
             self._copy(target, blob, data, diff)
         report.files.append(weights.path)
@@ -147,8 +148,6 @@ class _Loader:
         self.storages[id(blob.data_storage)] = blob.count
         if _nonfinite(values):
             self.nonfinite.add(target)
-        else:
-            self.nonfinite.discard(target)
 
     def conclude(self, report: LoadReport) -> None:
         """Fill in what can be said only after the last file."""

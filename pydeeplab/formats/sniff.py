@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from pathlib import Path
 
@@ -83,9 +84,18 @@ def identify(path: str | os.PathLike[str]) -> str:
         raise damaged(
             path, "is a web page, not weights", "The download link has expired or asked something: use a browser."
         )
-    if not head.translate(None, _TEXT):
+    if _is_text(head):
         raise damaged(path, "is text, such as a prototxt", "Give the binary file (.caffemodel, .solverstate) instead.")
     return "binary"
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether these first bytes of a file are UTF-8 without control characters."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+    except UnicodeDecodeError:
+        return False
+    return not head.translate(None, _TEXT)
 
 
 def _beside(file: Path) -> str:

@@ -21,8 +21,10 @@ __all__ = ["IMAGE_SUFFIXES", "image_size", "read_image", "read_label"]
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 """File name endings that `pydeeplab` takes for pictures when it walks through a folder."""
 
-# libpng's weights of red, green and blue in 15-bit fixed point for 0.299 and 0.587, which OpenCV asks for
-_LUMA_WEIGHTS = np.array([9797, 19234, 3737], np.int64)
+# Weights of red, green and blue in 15-bit fixed point: libpng's for the 0.299 and 0.587 that OpenCV asks of it (rounded
+# down), and OpenCV's own for formats that it converts itself (rounded to nearest).
+_PNG_LUMA = np.array([9797, 19234, 3737], np.int64)
+_OPENCV_LUMA = np.array([9798, 19235, 3735], np.int64)
 
 PathLike = str | os.PathLike[str]
 
@@ -66,7 +68,9 @@ def _as_gray(picture: Image.Image) -> NDArray[np.uint8]:
     if picture.format == "JPEG":
         return np.array(picture.convert("L"))
     rgb = np.asarray(picture.convert("RGB")).astype(np.int64)
-    luma = ((rgb @ _LUMA_WEIGHTS) >> 15).astype(np.uint8)
+    if picture.format != "PNG":
+        return ((rgb @ _OPENCV_LUMA + (1 << 14)) >> 15).astype(np.uint8)
+    luma = ((rgb @ _PNG_LUMA) >> 15).astype(np.uint8)
     return np.where((rgb == rgb[..., :1]).all(axis=2), rgb[..., 0].astype(np.uint8), luma)
 
 
@@ -85,8 +89,8 @@ def read_image(path: PathLike, gray: bool = False, *, upright: bool = True) -> N
     path
         A JPEG, PNG, BMP, TIFF, WebP, GIF (first frame), PPM or PGM file.
     gray
-        Return luminance, weighted as OpenCV does when it reads a file as grey: the JPEG's own luminance, else
-        0.299 R + 0.587 G + 0.114 B in libpng's fixed point.
+        Return luminance as OpenCV does when it reads a file as grey: the JPEG's own, else 0.299 R + 0.587 G + 0.114 B
+        in libpng's fixed point for PNG and in OpenCV's for other formats.
     upright
         Turn the picture as its EXIF orientation says, as OpenCV's ``imread`` does since 3.1 (the one that Caffe
         calls); False leaves the pixels in the order of the file.

@@ -341,15 +341,15 @@ def _font(size: float) -> Any:
 
 
 def add_legend(
-    picture: NDArray[np.uint8], entries: Sequence[tuple[str, Sequence[int]]], *, size: float | None = None
+    picture: NDArray[np.uint8], entries: Sequence[tuple[str, str, Sequence[int]]], *, size: float | None = None
 ) -> NDArray[np.uint8]:
-    """Put a legend under a picture: a coloured box and a text per entry, in as many columns as fit.
+    """Put a legend under a picture: a coloured box, a name and a remark per entry, in as many columns as fit.
 
     Parameters
     ----------
     picture : (H, W, 3) uint8 array
     entries
-        (text, (red, green, blue)) in the order to show; with none the picture is returned as it is.
+        (name, remark, (red, green, blue)) in the order to show; with none the picture is returned as it is.
     size : float, optional
         Height of the letters in pixels; chosen from the picture's width by default.
 
@@ -366,17 +366,21 @@ def add_legend(
     box, gap = round(letters * 1.1), round(letters * 0.5)
     line = round(letters * 1.6)
     margin = round(letters * 0.7)
-    text_width = max(font.getlength(text) for text, _ in entries)
-    cell = box + gap + int(np.ceil(text_width)) + 2 * gap
-    columns = max(1, min(len(entries), (width - 2 * margin + 2 * gap) // cell))
+    name_width, remark_width = (int(np.ceil(max(font.getlength(entry[i]) for entry in entries))) for i in (0, 1))
+    cell = box + gap + name_width + gap + remark_width + 3 * gap
+    columns = max(1, min(len(entries), (width - 2 * margin + 3 * gap) // cell))
     rows = -(-len(entries) // columns)
-    canvas = Image.new("RGB", (max(width, 2 * margin + cell - 2 * gap), height + rows * line + 2 * margin), "white")
+    canvas = Image.new("RGB", (max(width, 2 * margin + cell - 3 * gap), height + rows * line + 2 * margin), "white")
     canvas.paste(Image.fromarray(picture), ((canvas.width - width) // 2, 0))
     draw = ImageDraw.Draw(canvas)
-    for index, (text, colour) in enumerate(entries):
+    for index, (name, remark, colour) in enumerate(entries):
         column, row = divmod(index, rows)
         left = margin + column * cell
         top = height + margin + row * line + (line - box) // 2
-        draw.rectangle((left, top, left + box, top + box), fill=tuple(int(c) for c in colour), outline=(96, 96, 96))
-        draw.text((left + box + gap, top + box / 2), text, fill=(32, 32, 32), font=font, anchor="lm")
+        draw.rounded_rectangle((left, top, left + box, top + box), box / 5, fill=tuple(int(c) for c in colour))
+        text, baseline = left + box + gap, top + round(box / 2 + 0.36 * letters)
+        draw.text((text, baseline), name, fill=(32, 32, 32), font=font, anchor="ls")
+        draw.text(
+            (text + name_width + gap + remark_width, baseline), remark, fill=(128, 128, 128), font=font, anchor="rs"
+        )
     return np.array(canvas)

@@ -58,8 +58,8 @@ class AffineChain:
         relu = [n.layer for n in nodes if n.layer.type == "ReLU"]
         self._relu = bool(relu)
         self._slope = float(relu[0].param.relu_param.negative_slope) if relu else 0.0
-        self._storages = [blob.data_storage for layer in self._affine for blob in layer.blobs]
-        self._versions: list[int] | None = None
+        self._blobs = [blob for layer in self._affine for blob in layer.blobs]
+        self._versions: list[tuple[int, int]] | None = None
         self._scale = self._shift = np.empty(0)
 
     @property
@@ -68,7 +68,7 @@ class AffineChain:
         return "+".join(node.name for node in self.nodes)
 
     def _refresh(self, dtype: np.dtype[Any]) -> None:
-        versions = [s.version for s in self._storages]
+        versions = [(id(b.data_storage), b.data_storage.version) for b in self._blobs]
         if versions == self._versions:
             return
         scale, shift = _coefficients(self._affine[0])

@@ -81,6 +81,8 @@ class Wiring:
         self._prune()
         if self._source.param.force_backward:
             self._force_backward()
+        for node in self.nodes:
+            node.layer.need_backward = node.need_backward
         self.outputs = sorted(self._unread)
         return self
 

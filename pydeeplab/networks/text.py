@@ -54,8 +54,9 @@ def message(name: str, values: Mapping[str, Any]) -> str:
 def wrap(name: str, values: Mapping[str, Any], indent: str = "") -> str:
     """A whole message, broken between its fields where a line would be longer than `LINE`."""
     lines = [f"{indent}{name} {{"]
+    closing = len(indent) + 2  # braces that may follow: " }" of this message and of those around it
     for item in _items(values, f"{indent}  "):
-        if "\n" not in item and len(lines[-1]) + len(item) + 3 <= LINE:
+        if "\n" not in item and len(lines[-1]) + 1 + len(item) + closing <= LINE:
             lines[-1] += f" {item}"
         else:
             lines.append(f"{indent}  {item}")
@@ -67,7 +68,7 @@ def _items(values: Mapping[str, Any], indent: str) -> list[str]:
     items = []
     for name, value in values.items():
         for text, item in zip(fields({name: value}), _each(value), strict=True):
-            if len(indent) + len(text) + 2 > LINE and isinstance(item, Mapping):
+            if 2 * len(indent) + len(text) > LINE and isinstance(item, Mapping):
                 items.append(wrap(name, item, indent).lstrip())
             else:
                 items.append(text)

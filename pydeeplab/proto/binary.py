@@ -304,7 +304,7 @@ def _split(data: memoryview, filename: str) -> tuple[bytes, list[memoryview], li
             raise WeightsError(
                 f"{filename} is damaged or cut short after layer '{layers[-1]}': {error}. {_AGAIN}"
             ) from None
-        raise WeightsError(f"{filename} is no caffemodel: {error}. {_AGAIN}") from None
+        raise WeightsError(f"{filename} is damaged, or no caffemodel: {error}. {_AGAIN}") from None
     return b"".join(rest), current, old
 
 

@@ -102,7 +102,7 @@ def upgrade_v0(net: Any, place: Place) -> tuple[Any, list[int], list[str]]:
     Raises
     ------
     PrototxtError
-        A padding layer is not followed by one convolution or pooling, or a layer has a bottom that nobody makes.
+        A padding layer is read by something else than a convolution or pooling with one bottom.
     """
     upgraded = caffe_pb2.NetParameter()
     upgraded.CopyFrom(net)
@@ -127,15 +127,11 @@ def upgrade_v0(net: Any, place: Place) -> tuple[Any, list[int], list[str]]:
 
 def _padding_layers(net: Any, place: Place) -> dict[int, int]:
     """From the index of each layer that reads a padding layer's top to the index of that padding layer."""
-    maker: dict[str, int] = dict.fromkeys(net.input, -1)
+    maker: dict[str, int] = {}
     pads: dict[int, int] = {}
     for index, layer in enumerate(net.layers):
         for bottom in layer.bottom:
-            if bottom not in maker:
-                raise PrototxtError(
-                    f"{place(index)}layer '{layer.layer.name}': bottom '{bottom}' is no earlier layer's top."
-                )
-            source = maker[bottom]
+            source = maker.get(bottom, -1)
             if source >= 0 and net.layers[source].layer.type == "padding":
                 if layer.layer.type not in ("conv", "pool") or len(layer.bottom) != 1:
                     raise PrototxtError(

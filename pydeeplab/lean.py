@@ -132,6 +132,8 @@ class LeanPlan:
     """
 
     def __init__(self, nodes: Sequence[Node], kept: Sequence[Blob], backend: Backend, dtype: np.dtype[Any]):
+        for node in nodes:
+            node.layer.need_backward = False
         self.nodes = merge_affine(nodes)
         self._pool = MemoryPool(backend, dtype)
         self._sources = [n for n in nodes if not n.bottoms]

@@ -2,7 +2,8 @@
 
 Weights are read from .caffemodel (of any age and fork), .caffemodel.h5 and .npz, told apart by content, and
 written in the format that the suffix of OUT names. Solver states go between .solverstate and .solverstate.h5,
-means between .binaryproto and .npy. Old files come out in the current format, with current shapes.
+means between .binaryproto and .npy. Old files come out in the current format, with current shapes. The
+parameters of layers (strides and so on) survive only from .caffemodel to .caffemodel; --net brings them back.
 
 The exit code is 1 when --diff finds a difference.
 """
@@ -32,9 +33,11 @@ from pydeeplab.formats import (
     write_mean,
     write_solver_state,
 )
+from pydeeplab.formats.blobproto import map_file
 from pydeeplab.formats.inspect import Difference, Statistics, compare_arrays, statistics
 from pydeeplab.formats.sniff import identify
 from pydeeplab.formats.weights import describe_shape
+from pydeeplab.proto import parse_binary_net, read_net
 
 EXAMPLES = """\
   pydeeplab convert init.caffemodel --list
@@ -141,13 +144,13 @@ def _check_output(output: str, kind: str) -> None:
         raise UsageError(f"cannot write {kind} to '{output}': its suffix must be one of {', '.join(suffixes)}")
 
 
-def _net(path: str | None) -> Any:
-    """The NetParameter of a prototxt; None without a path."""
-    if path is None:
-        return None
-    from pydeeplab.proto import read_net
-
-    return read_net(path).param
+def _net(args: argparse.Namespace) -> Any:
+    """The NetParameter of --net, or that within IN if both files are caffemodels; else None."""
+    if args.net is not None:
+        return read_net(args.net).param
+    if args.output and args.output.endswith(".caffemodel") and args.input.endswith(".caffemodel"):
+        return parse_binary_net(map_file(args.input), filename=args.input) if identify(args.input) == "binary" else None
+    return None
 
 
 def _finite(value: Any) -> Any:
@@ -163,7 +166,7 @@ def run(args: argparse.Namespace) -> int:
     """Do what the arguments ask."""
     if not (args.output or args.list or args.diff or args.sha256):
         raise UsageError("nothing to do: name a file to write, or add --list, --diff or --sha256")
-    net = _net(args.net)
+    net = _net(args)
     content = _read(args.input, net)
     if args.output:
         _check_output(args.output, content.kind)

@@ -88,6 +88,11 @@ def compare_arrays(first: Mapping[str, Array], second: Mapping[str, Array], tole
         As of `WeightsFile.arrays`.
     tolerance : float
         How far values may be apart, relative to the largest of their array. NaN equals NaN.
+
+    Examples
+    --------
+    >>> compare_arrays({"a": np.array([1.0, 4.0])}, {"a": np.array([1.0, 5.0])}).gaps
+    [Gap(name='a', shapes=((2,), (2,)), values=1, relative=0.2)]
     """
     result = Difference(
         only_in_first=[name for name in first if name not in second],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,7 +32,13 @@ _READERS: dict[str, Callable[[str | os.PathLike[str]], WeightsFile]] = {
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
-    """The format that a file name asks for by its suffix; other suffixes than .h5, .hdf5 and .npz mean "caffemodel"."""
+    """The format that a file name asks for by its suffix; other suffixes than .h5, .hdf5 and .npz mean "caffemodel".
+
+    Examples
+    --------
+    >>> format_of("train_iter_20000.caffemodel.h5")
+    'hdf5'
+    """
     return _SUFFIXES.get(Path(path).suffix.lower(), "caffemodel")
 
 
@@ -42,6 +49,15 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
     ------
     WeightsError
         The file is missing, damaged, or something else; the message says what it looks like.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(f"{folder}/w.npz", **{"conv1/0": np.ones((2, 3), np.float32)})
+    ...     read_weights(f"{folder}/w.npz").layers
+    [LayerWeights(name='conv1', type='', blobs=[<StoredBlob 2x3 float32>])]
     """
     kind = identify(path)
     if kind not in _READERS:
@@ -99,10 +115,13 @@ def write_weights(
         Unknown format.
     """
     layers = net.layer_blobs()
-    shared = {(i, j) for i, (_, _, blobs, _) in enumerate(layers) for j in range(len(blobs)) if net.shared_blob(i, j)}
+    chosen = format or format_of(path)
+    shared = set()
+    if chosen == "hdf5":
+        shared = {(i, j) for i, one in enumerate(layers) for j in range(len(one[2])) if net.shared_blob(i, j)}
     data = [[blob.read() for blob in blobs] for _, _, blobs, _ in layers]
     gradients = [[blob.read_diff() for blob in blobs] for _, _, blobs, _ in layers] if diffs else None
-    _write(path, format or format_of(path), net.source.param, data, gradients, shared)
+    _write(path, chosen, net.source.param, data, gradients, shared)
 
 
 def complete_shared(weights: WeightsFile, net: Any) -> None:
@@ -130,6 +149,16 @@ def complete_shared(weights: WeightsFile, net: Any) -> None:
                 blobs[i] = owners[param.name]
 
 
+def _occurrences(layers: Iterable[Any]) -> list[tuple[str, int]]:
+    """(name, how many of that name came before) of each layer."""
+    seen: Counter[str] = Counter()
+    keys = []
+    for layer in layers:
+        keys.append((layer.name, seen[layer.name]))
+        seen[layer.name] += 1
+    return keys
+
+
 def save_weights(
     path: str | os.PathLike[str], weights: WeightsFile, net: Any = None, *, format: str | None = None
 ) -> None:
@@ -142,8 +171,8 @@ def save_weights(
     weights : WeightsFile
         From `read_weights`, or made by hand. With ``net``, blobs left out because they are shared are filled in.
     net : NetParameter, optional
-        Gives the layers of a .caffemodel their parameters, in the current format. Without it they have name and type,
-        which is all that loading needs.
+        Gives the layers of a .caffemodel their parameters and order, in the current format. Without it they have name
+        and type, which is all that loading needs.
     format : {"caffemodel", "hdf5", "npz"}, optional
         Overrides the suffix.
 
@@ -153,19 +182,19 @@ def save_weights(
         A shared blob is not in the file, and a .caffemodel needs it; or as for `write_weights`.
     """
     chosen = format or format_of(path)
-    layers = weights.layers
-    known: dict[str, Any] = {}
+    known: dict[tuple[str, int], Any] = {}
     if net is not None:
         complete_shared(weights, net)
-        for layer in net.layer:
-            known.setdefault(layer.name, layer)
-        order = {name: i for i, name in enumerate(known)}
-        layers = sorted(layers, key=lambda layer: order.get(layer.name, len(order)))
+        known = dict(zip(_occurrences(net.layer), net.layer, strict=True))
+    order = {key: i for i, key in enumerate(known)}
+    keyed = zip(_occurrences(weights.layers), weights.layers, strict=True)
+    kept = [(key, layer) for key, layer in keyed if net is None or key in known or any(layer.stored())]
+    kept.sort(key=lambda pair: order.get(pair[0], len(order)))
     param = caffe_pb2.NetParameter(name=weights.net_name or (net.name if net is not None else ""))
     blobs, diffs = [], []
-    for layer in layers:
-        if layer.name in known:
-            param.layer.add().CopyFrom(known[layer.name])
+    for key, layer in kept:
+        if key in known:
+            param.layer.add().CopyFrom(known[key])
         else:
             param.layer.add(name=layer.name, type=layer.type)
         modern = [blob and blob.modern(layer.type, i) for i, blob in enumerate(layer.blobs)]

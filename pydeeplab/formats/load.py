@@ -34,7 +34,13 @@ class WeightsTarget(Protocol):
 
 
 def split_files(files: Source | Sequence[Source]) -> list[Source]:
-    """The files of a list or of comma-separated names (a name with a comma is taken as it is if it exists)."""
+    """The files of a list or of comma-separated names (a name with a comma is taken as it is if it exists).
+
+    Examples
+    --------
+    >>> split_files("vgg16.caffemodel, head.npz")
+    ['vgg16.caffemodel', 'head.npz']
+    """
     if isinstance(files, WeightsFile):
         return [files]
     if isinstance(files, (str, os.PathLike)):

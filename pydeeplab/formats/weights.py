@@ -61,6 +61,11 @@ class StoredBlob:
 
         Layers of that time with parameters were convolutions, whose weights do have four axes, and inner products,
         whose weights have two; biases have one.
+
+        Examples
+        --------
+        >>> StoredBlob(np.zeros((1, 1, 1, 32)), legacy=True).modern_shape("Convolution", 1)
+        (32,)
         """
         shape = self.shape
         weights = index == 0

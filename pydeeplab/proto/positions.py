@@ -6,6 +6,7 @@ The first reading, by protobuf, has already checked the text; this one never com
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -53,6 +54,10 @@ def line_and_column(text: str, offset: int) -> tuple[int, int]:
     """Line and column of an offset, both counted from 1."""
     start = text.rfind("\n", 0, offset) + 1
     return text.count("\n", 0, offset) + 1, offset - start + 1
+
+
+def _line_starts(text: str) -> list[int]:
+    return [0, *(match.end() for match in re.finditer("\n", text))]
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
@@ -132,8 +137,9 @@ class SourceText:
 
     def place(self, offset: int) -> str:
         """ "file:line:column" of an offset, in the original text."""
-        line, column = line_and_column(self.original, self._edits.original(offset))
-        return f"{self.filename}:{line}:{column}"
+        offset = self._edits.original(offset)
+        line = bisect_right(self._original_lines, offset)
+        return f"{self.filename}:{line}:{offset - self._original_lines[line - 1] + 1}"
 
     def place_of(self, line: int, column: int) -> str:
         """ "file:line:column" in the original text of a line and column (from 1) in the substituted text."""
@@ -145,7 +151,11 @@ class SourceText:
 
     @cached_property
     def _lines(self) -> list[int]:
-        return [0, *(match.end() for match in re.finditer("\n", self.text))]
+        return _line_starts(self.text)
+
+    @cached_property
+    def _original_lines(self) -> list[int]:
+        return _line_starts(self.original)
 
     @cached_property
     def entries(self) -> list[Entry]:
@@ -154,7 +164,7 @@ class SourceText:
 
     def line_at(self, offset: int) -> int:
         """The line (from 1) of an offset, in the original text."""
-        return line_and_column(self.original, self._edits.original(offset))[0]
+        return bisect_right(self._original_lines, self._edits.original(offset))
 
     def open_at(self, offset: int) -> list[Entry]:
         """The messages that are open at an offset, outermost first."""

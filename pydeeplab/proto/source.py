@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,11 @@ class _Origin:
         return f"{self.text.place(found.start) if found else self.text.filename}: "
 
     def layer(self, index: int) -> Entry | None:
-        return next((e for i, e in enumerate(e for e in self.entries() if e.name in _LAYERS) if i == index), None)
+        return self._layers[index] if index < len(self._layers) else None
+
+    @cached_property
+    def _layers(self) -> list[Entry]:
+        return [entry for entry in self.entries() if entry.name in _LAYERS]
 
 
 class NetSource:

@@ -55,20 +55,22 @@ def test_nets(row):
     assert not net.input
     assert all(layer.type for layer in net.layer)
     assert not any(layer.convolution_param.HasField("hole") for layer in net.layer)
+    lines = (CORPUS / row["local"]).read_text(errors="replace").splitlines()
+
+    def written(place):
+        path, line, column = place.rsplit(":", 2)
+        assert path == str(CORPUS / row["local"])
+        return lines[int(line) - 1][int(column) - 1 :]
+
     for index, layer in enumerate(net.layer):
         if layer.type == "Input" and layer.name == "input":
             continue
-        path, line, column = source.where(index).rsplit(":", 2)
-        assert path == str(CORPUS / row["local"])
-        written = (CORPUS / row["local"]).read_text(errors="replace").splitlines()[int(line) - 1]
-        assert written[int(column) - 1 :].startswith("layer")
+        assert written(source.where(index)).startswith("layer")
         assert source.where(index, "type")
-        for item in range(len(layer.bottom)):
-            folded = row["format"] == "V0" and layer.type in ("Convolution", "Pooling")
-            place = source.where(index, "bottom", item)
-            line, column = map(int, place.rsplit(":", 2)[1:])
-            text = (CORPUS / row["local"]).read_text(errors="replace").splitlines()[line - 1][column:]
-            assert folded or "${" in text or text.startswith(layer.bottom[item])
+        folded = row["format"] == "V0" and layer.type in ("Convolution", "Pooling")
+        for item, bottom in enumerate(layer.bottom):
+            text = written(source.where(index, "bottom", item))
+            assert folded or "${" in text or text[1:].startswith(bottom)
     again = parse_net(write_text(net))
     assert again.param == net
     assert again.notes == []

@@ -7,9 +7,9 @@ cdef extern from "dropout_philox.h" nogil:
                      float scale)
 
 
-def dropout_forward(const float[::1] x, float[::1] y, int64_t seed, int64_t offset, double ratio):
-    cdef uint32_t threshold = <uint32_t>(4294967295.0 * ratio)
-    cdef float scale = <float>(1 / (1 - ratio))
+def dropout_forward(const float[::1] x, float[::1] y, int64_t seed, int64_t offset, float ratio):
+    cdef uint32_t threshold = <uint32_t>(4294967295.0 * <double>ratio)
+    cdef float scale = <float>(1 / (1 - <double>ratio))
     if x.shape[0] == 0:
         return
     with nogil:

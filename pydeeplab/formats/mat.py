@@ -6,7 +6,7 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import scipy.io
@@ -54,12 +54,12 @@ def write_mat(path: str | os.PathLike[str], array: NDArray[Any], name: str = "da
     array([3., 4., 5.], dtype=float32)
     """
     array = np.asarray(array)
-    if str(array.dtype) not in _CLASSES:
+    if array.dtype.name not in _CLASSES:
         raise DataError(f"{path}: a .mat file takes float32 or float64 arrays here, got {array.dtype}")
     if array.ndim > 4:
         raise DataError(f"{path}: a .mat file takes at most 4 axes here, got shape {array.shape}")
     shape = array.shape + (1,) * (4 - array.ndim)
-    array_class, element = _CLASSES[str(array.dtype)]
+    array_class, element = _CLASSES[array.dtype.name]
     body = struct.pack("<4I", _UINT32, 8, array_class, 0)
     body += struct.pack("<2I4i", _INT32, 16, *reversed(shape))
     label = name.encode("ascii")
@@ -83,10 +83,11 @@ def write_mat(path: str | os.PathLike[str], array: NDArray[Any], name: str = "da
 
 
 @contextmanager
-def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn what scipy raises into a DataError."""
+def _reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file for scipy and turn what it raises into a DataError."""
     try:
-        yield
+        with open(path, "rb") as file:
+            yield file
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except NotImplementedError:
@@ -97,8 +98,8 @@ def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def variables(path: str | os.PathLike[str]) -> list[str]:
     """The names of a file's variables; raises what `read_mat` raises for the file."""
-    with _reading(path):
-        return [str(entry[0]) for entry in scipy.io.whosmat(path, appendmat=False)]
+    with _reading(path) as file:
+        return [str(entry[0]) for entry in scipy.io.whosmat(file)]
 
 
 def read_mat(path: str | os.PathLike[str], name: str = "data") -> NDArray[Any]:
@@ -121,8 +122,8 @@ def read_mat(path: str | os.PathLike[str], name: str = "data") -> NDArray[Any]:
     DataError
         There is no such file, it is no .mat file, or the variable is missing or something else.
     """
-    with _reading(path):
-        found = scipy.io.loadmat(path, variable_names=[name], appendmat=False)
+    with _reading(path) as file:
+        found = scipy.io.loadmat(file, variable_names=[name])
     if name not in found:
         names = variables(path)
         raise DataError(

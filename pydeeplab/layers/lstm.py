@@ -12,7 +12,7 @@ from pydeeplab.layers._recurrent import Array, RecurrentLayer, sigmoid
 
 
 def unit_forward(gates: Array, before: Array, cont: Array) -> tuple[Array, Array, Array]:
-    """One step: the activations of the gates (N x 4 D: input, forgetting, output, candidate), new cell and hidden state."""
+    """One step: activations of the gates (N x 4 D: input, forget, output, candidate), new cell, new hidden state."""
     size = before.shape[1]
     active = np.concatenate([sigmoid(gates[:, : 3 * size]), np.tanh(gates[:, 3 * size :])], axis=1)
     active[:, size : 2 * size] *= cont

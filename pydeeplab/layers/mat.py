@@ -89,9 +89,15 @@ class MatWrite(_MatFiles):
                 )
             for index, blob in enumerate(bottom):
                 path = self.path(self.iteration, index)
-                os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+                self._make_folder(os.path.dirname(path))
                 write_mat(path, blob.data)
         self.iteration += 1
+
+    def _make_folder(self, folder: str) -> None:
+        try:
+            os.makedirs(folder or ".", exist_ok=True)
+        except OSError as error:
+            raise self.error(f"cannot write to the folder of mat_write_param.prefix: {error}", DataError) from None
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         for blob, wanted in zip(bottom, propagate_down, strict=True):

@@ -18,7 +18,9 @@ RANDOM = np.random.default_rng(0)
 def test_scipy_reads_what_we_write(tmp_path, shape: tuple[int, ...], dtype: type) -> None:
     array = RANDOM.standard_normal(shape).astype(dtype)
     write_mat(tmp_path / "a.mat", array)
-    assert scipy.io.whosmat(tmp_path / "a.mat") == [("data", shape[::-1], "single" if dtype == np.float32 else "double")]
+    assert scipy.io.whosmat(tmp_path / "a.mat") == [
+        ("data", shape[::-1], "single" if dtype == np.float32 else "double")
+    ]
     found = scipy.io.loadmat(tmp_path / "a.mat")["data"]
     assert found.dtype == dtype
     np.testing.assert_array_equal(found, array.T)
@@ -89,10 +91,10 @@ def test_what_cannot_be_read(tmp_path) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_mat(path)
     path.write_bytes(b"nonsense" * 40)
-    with pytest.raises(DataError, match="cannot be read as a .mat file"):
+    with pytest.raises(DataError, match=r"cannot be read as a .mat file"):
         read_mat(path)
     write_mat(path, np.ones((1, 2, 3, 4), np.float32), name="dato")
-    with pytest.raises(DataError, match="no variable 'data', only dato.* Did you mean 'dato'"):
+    with pytest.raises(DataError, match=r"no variable 'data', only dato.* Did you mean 'dato'"):
         read_mat(path)
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
@@ -108,5 +110,5 @@ def test_what_cannot_be_read(tmp_path) -> None:
         file["data"] = [1.0]
     with path.open("r+b") as file:
         file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
-    with pytest.raises(DataError, match="7.3"):
+    with pytest.raises(DataError, match=r"7.3"):
         read_mat(path)

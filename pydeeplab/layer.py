@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydeeplab.backend import Backend, KernelTable
 from pydeeplab.blob import Blob, BlobVec
 from pydeeplab.errors import LayerError, ShapeError, UnsupportedError, did_you_mean
+from pydeeplab.proto.dialects import fork_of_type
 
 __all__ = ["TEST", "TRAIN", "Geometry", "Layer", "LayerContext", "Workspace", "known_layers", "layer_class", "register"]
 
@@ -192,4 +193,6 @@ def layer_class(type_name: str) -> type[Layer]:
     try:
         return _REGISTRY[type_name]
     except KeyError:
-        raise KeyError(f"unknown layer type '{type_name}'.{did_you_mean(type_name, _REGISTRY)}") from None
+        fork = fork_of_type(type_name)
+        hint = f" It is a layer of {fork}'s Caffe that pydeeplab lacks." if fork else did_you_mean(type_name, _REGISTRY)
+        raise KeyError(f"unknown layer type '{type_name}'.{hint}") from None

@@ -24,6 +24,7 @@ __all__ = [
     "colorize",
     "decolorize",
     "overlay",
+    "read_palette",
     "voc_palette",
     "write_label_png",
     "write_png",
@@ -183,6 +184,37 @@ def class_set(name: str | os.PathLike[str]) -> ClassSet:
         raise DataError(f"class file '{text}' has {len(names)} classes; expected 1 to 256, one name per line")
     background = 0 if names[0].lower() in ("background", "bg", "__background__") else None
     return ClassSet(Path(text).stem, tuple(names), palette, background)
+
+
+def read_palette(name: str | os.PathLike[str]) -> Colours:
+    """The colours of a known class set, or of a file with ``R G B`` (0..255) per line, in label order.
+
+    Raises
+    ------
+    UsageError
+        The name is neither a known set nor a file.
+    DataError
+        A line is not three numbers of 0..255, or there are more than 256.
+    """
+    text = os.fspath(name)
+    if text in _class_sets():
+        return _class_sets()[text].palette
+    if not Path(text).is_file():
+        known = _class_sets()
+        raise UsageError(
+            f"'{text}' is neither a file nor a known palette ({', '.join(known)}).{did_you_mean(text, known)}"
+        )
+    palette = voc_palette()
+    lines = [line.replace(",", " ").split() for line in Path(text).read_text(encoding="utf-8").splitlines()]
+    rows = [(number, words) for number, words in enumerate(lines, 1) if words]
+    for index, (number, words) in enumerate(rows):
+        colour = [int(word) for word in words if word.isdigit()]
+        if len(words) != 3 or len(colour) != 3 or max(colour) > 255 or index > 255:
+            raise DataError(
+                f"{text}:{number}: expected three numbers of 0..255 (and at most 256 lines), got '{' '.join(words)}'"
+            )
+        palette[index] = colour
+    return palette
 
 
 # Labels to pixels and back -----------------------------------------------------------------------------------------

@@ -29,11 +29,11 @@ def _image_shape(layer: caffe_pb2.LayerParameter) -> list[int]:
     return [1, 1 if gray else 3, height, width]
 
 
-def _as_input(layer: caffe_pb2.LayerParameter) -> caffe_pb2.LayerParameter:
-    """An Input layer for the picture (and its size) in place of a data layer."""
+def _as_input(layer: caffe_pb2.LayerParameter, read: set[str]) -> caffe_pb2.LayerParameter:
+    """An Input layer for the picture (and its size, if a layer reads it) in place of a data layer."""
     made = caffe_pb2.LayerParameter(name=layer.name, type="Input", top=[layer.top[0]])
     made.input_param.shape.add().dim.extend(_image_shape(layer))
-    if layer.type == "ImageSegData" and len(layer.top) > 2:
+    if layer.type == "ImageSegData" and len(layer.top) > 2 and layer.top[2] in read:
         made.top.append(layer.top[2])
         made.input_param.shape.add().dim.extend((1, 1, 1, 2))
     return made
@@ -52,7 +52,7 @@ def without_labels(source: NetSource) -> NetSource:
     for index, layer in enumerate(source.param.layer):
         if layer.type in DATA_LAYERS:
             labels.update(layer.top[1:2])
-            kept.append((index, _as_input(layer)))
+            kept.append((index, layer))
         elif layer.type in _SINKS:
             continue
         elif labels.intersection(layer.bottom):
@@ -60,5 +60,6 @@ def without_labels(source: NetSource) -> NetSource:
         else:
             kept.append((index, layer))
     param = caffe_pb2.NetParameter(name=source.param.name)
-    param.layer.extend(layer for _, layer in kept)
+    read = {name for _, layer in kept for name in layer.bottom}
+    param.layer.extend(_as_input(layer, read) if layer.type in DATA_LAYERS else layer for _, layer in kept)
     return source._derived(param, [index for index, _ in kept])

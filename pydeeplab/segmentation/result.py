@@ -50,9 +50,9 @@ class Segmentation:
         counts = sorted(self.counts().items(), key=lambda item: -item[1])
         return {self.classes.label(index): count / self.labels.size for index, count in counts}
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the labels as an index PNG with the classes' colours as palette, atomically."""
-        write_label_png(path, self.labels, self.classes.palette)
+    def save(self, path: str | os.PathLike[str], *, palette: bool = True) -> None:
+        """Write the labels as an index PNG, atomically: with the classes' colours, or as plain grey values."""
+        write_label_png(path, self.labels, self.classes.palette if palette else None)
 
     def colors(self) -> NDArray[np.uint8]:
         """The labels in the classes' colours, (H, W, 3) RGB."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.backend import get_backend
+from pydeeplab.crf import CRFParameters, DenseCRF
 from pydeeplab.data.images import read_image
 from pydeeplab.data.palette import ClassSet, class_set
 from pydeeplab.errors import DataError, LayerError, ShapeError, UsageError
@@ -22,17 +23,12 @@ from pydeeplab.segmentation.deploy import without_labels
 from pydeeplab.segmentation.result import Segmentation
 from pydeeplab.segmentation.tiles import Merger, grid, spans
 
-if TYPE_CHECKING:
-    from pydeeplab.crf import CRFParameters
-
 __all__ = ["MEAN_BGR", "Segmenter", "segment"]
 
 MEAN_BGR = (104.008, 116.669, 122.675)
 """The mean colour of ImageNet that DeepLab nets were trained with: blue, green, red, of 0..255."""
 
 DEFAULT_TILE = 1025
-
-_SMALLEST_PROBABILITY = 1e-20
 
 PathLike = str | os.PathLike[str]
 
@@ -64,8 +60,8 @@ class Segmenter:
         The net's channels.
     gray : bool
         Turn pictures grey first. With a net of three channels, all three are then the same.
-    crf : CRFParameters or True, optional
-        Refine the scores with a dense CRF; True for the default parameters.
+    crf : CRFParameters, str or True, optional
+        Refine the scores with a dense CRF: parameters, their text (``CRFParameters.parse``), or True for the default.
     tile : int
         Larger pictures are cut into overlapping tiles of at most this height and width.
     overlap : int, optional
@@ -113,7 +109,7 @@ class Segmenter:
         scale: float = 1.0,
         order: str = "bgr",
         gray: bool = False,
-        crf: CRFParameters | bool | None = None,
+        crf: CRFParameters | str | bool | None = None,
         tile: int = DEFAULT_TILE,
         overlap: int | None = None,
         merge: str = "average",
@@ -140,7 +136,7 @@ class Segmenter:
         self._gray = gray or self._channels == 1
         self._mean = self._check_mean(mean, order)
         self._scale = float(scale)
-        self._crf = _crf_parameters(crf)
+        self._crf = DenseCRF() if crf is True else DenseCRF(crf) if crf else None
         self._alignment: Alignment | None = alignment_of(self.net)
         if tile < 1:
             raise UsageError(f"tile must be at least 1, got {tile}")
@@ -237,12 +233,9 @@ class Segmenter:
     def _probabilities(self, pixels: NDArray[np.uint8], scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Softmax of the scores, or what the CRF makes of them."""
         if self._crf is not None:
-            from pydeeplab.crf import refine
-
             if self._normalised:
-                scores = np.log(np.maximum(scores, _SMALLEST_PROBABILITY))
-            rgb = np.repeat(pixels[:, :, None], 3, axis=2) if pixels.ndim == 2 else pixels
-            return np.asarray(refine(rgb, scores=scores, params=self._crf), np.float32)
+                return np.asarray(self._crf.refine(pixels, probabilities=scores), np.float32)
+            return np.asarray(self._crf.refine(pixels, scores), np.float32)
         if self._normalised:
             return scores
         shares = np.empty_like(scores)
@@ -345,16 +338,6 @@ class Segmenter:
         large = np.empty((len(scores), height, width), np.float32)
         get_backend("cpu").kernels.interp_forward(np.ascontiguousarray(scores), large, 0, 0, *scores.shape[1:])
         return large
-
-
-def _crf_parameters(crf: CRFParameters | bool | None) -> CRFParameters | None:
-    if crf is None or crf is False:
-        return None
-    if crf is True:
-        from pydeeplab.crf import CRFParameters
-
-        return CRFParameters()
-    return crf
 
 
 def _pixels(image: PathLike | NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from pydeeplab.data.images import read_image
 from pydeeplab.errors import DataError, UsageError, did_you_mean
+from pydeeplab.formats.blobproto import encode_blob
 from pydeeplab.proto import caffe_pb2
 
 __all__ = [
@@ -52,13 +53,8 @@ def blobproto_to_array(blob: Any, return_diff: bool = False) -> NDArray[np.float
 
 def array_to_blobproto(arr: ArrayLike, diff: ArrayLike | None = None) -> Any:
     """Return a BlobProto of an N-dimensional array, with ``diff`` if given."""
-    array = np.asarray(arr, np.float32)
-    blob = caffe_pb2.BlobProto()
-    blob.shape.dim.extend(array.shape)
-    blob.data.extend(array.reshape(-1).tolist())
-    if diff is not None:
-        blob.diff.extend(np.asarray(diff, np.float32).reshape(-1).tolist())
-    return blob
+    gradient = None if diff is None else np.asarray(diff, np.float32)
+    return caffe_pb2.BlobProto.FromString(b"".join(encode_blob(np.asarray(arr, np.float32), gradient)))
 
 
 def arraylist_to_blobprotovector_str(arraylist: Iterable[ArrayLike]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, TypeVar
@@ -139,7 +139,7 @@ class Layer:
         if any(propagate_down) or any(self.param_propagate_down):
             raise self.error("has no gradient; do not ask for one here", UnsupportedError)
 
-    def error(self, message: str, cls: type[Exception] = LayerError) -> Exception:
+    def error(self, message: str, cls: Callable[[str], Exception] = LayerError) -> Exception:
         """An exception that says where and which layer this is: ``raise self.error("kernel_size must be > 0")``."""
         place = f"{self.context.where}: " if self.context.where else ""
         return cls(f"{place}layer '{self.name}' ({self.param.type or self.type}): {message}")

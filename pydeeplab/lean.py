@@ -140,8 +140,8 @@ class LeanPlan:
         pinned = {id(b.data_storage) for b in (*kept, *(t for n in self._sources for t in n.tops))}
         storages: dict[int, Storage] = {}
         last: dict[int, int] = {}
-        for index, node in enumerate(self.nodes):
-            for blob in (*node.bottoms, *node.tops):
+        for index, step in enumerate(self.nodes):
+            for blob in (*step.bottoms, *step.tops):
                 storages[id(blob.data_storage)] = blob.data_storage
                 last[id(blob.data_storage)] = index
         self._pinned = [s for key, s in storages.items() if key in pinned]

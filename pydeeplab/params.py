@@ -39,24 +39,19 @@ class ParamTable:
     def __init__(self) -> None:
         self.all: list[Param] = []
         self._named: dict[str, int] = {}
+        self._borrowed: set[tuple[int, int]] = set()
 
     @property
     def learnable(self) -> list[Param]:
         """The owners, each shared parameter once; the order that solvers and their snapshots use."""
         return [p for i, p in enumerate(self.all) if p.owner == i]
 
-    def of_layer(self, layer_index: int) -> list[Param]:
-        """The parameters of one layer."""
-        return [p for p in self.all if p.layer_index == layer_index]
-
     def is_shared(self, layer_index: int, blob_index: int) -> bool:
         """Whether this blob belongs to an earlier layer."""
-        return any(
-            p.owner != i and (p.layer_index, p.blob_index) == (layer_index, blob_index) for i, p in enumerate(self.all)
-        )
+        return (layer_index, blob_index) in self._borrowed
 
-    def add(self, layer: Layer, layer_index: int) -> None:
-        """Take in a layer that has been set up.
+    def add(self, layer: Layer, layer_index: int) -> list[Param]:
+        """Take in a layer that has been set up; returns its parameters.
 
         Raises
         ------
@@ -70,6 +65,7 @@ class ParamTable:
             raise layer.error(
                 f"has {len(layer.blobs)} parameter blobs but {len(specs)} 'param' entries; remove the excess"
             )
+        first = len(self.all)
         for i, blob in enumerate(layer.blobs):
             spec = specs[i] if i < len(specs) else None
             param = Param(
@@ -89,6 +85,7 @@ class ParamTable:
             elif param.name:
                 self._named[param.name] = len(self.all)
             self.all.append(param)
+        return self.all[first:]
 
     def _share(self, param: Param, spec: object) -> None:
         owner = self.all[self._named[param.name]]
@@ -117,5 +114,6 @@ class ParamTable:
                     LayerError,
                 )
         param.owner = owner.owner
+        self._borrowed.add((param.layer_index, param.blob_index))
         param.blob.share_data(owner.blob)
         param.blob.share_diff(owner.blob)

@@ -111,9 +111,7 @@ class Wiring:
             raise _with_place(error, layer) from error.__cause__
         except MemoryError:
             raise layer.error(f"needs more memory than there is; its tops are {[t.shape for t in tops]}") from None
-        self.params.add(layer, index)
-        mults = [p.lr_mult for p in self.params.of_layer(index)]
-        layer.param_propagate_down = [m != 0 for m in mults]
+        layer.param_propagate_down = [p.lr_mult != 0 for p in self.params.add(layer, index)]
         node.need_backward = any(node.propagate_down) or any(layer.param_propagate_down)
         for name in top_names:
             self._needs_backward[name] = node.need_backward

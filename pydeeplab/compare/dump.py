@@ -140,9 +140,9 @@ def write_dump(path: str | os.PathLike[str], dump: Dump) -> None:
                     file[key] = array
                 file.attrs[MAGIC] = VERSION
         else:
-            arrays: Any = dict(dump.items())
+            arrays: Any = {MAGIC: np.array(VERSION), **dict(dump.items())}
             with temporary.open("wb") as file:
-                np.savez_compressed(file, **{MAGIC: np.array(VERSION)}, **arrays)
+                np.savez_compressed(file, **arrays)
 
 
 def record(

@@ -59,12 +59,24 @@ _OUTLINES: dict[int, Callable[[np.random.Generator, float], Points]] = {
 }
 
 
-def _mask(points: Points, centre: tuple[float, float], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Coverage in [0, 1] of a polygon on an H x W grid, antialiased."""
+Window = tuple[slice, slice]
+
+
+def _mask(
+    points: Points, centre: tuple[float, float], size: tuple[int, int]
+) -> tuple[Window, NDArray[np.float32]] | None:
+    """The part of an H x W grid that a polygon touches, and its coverage there in [0, 1]; None if it lies outside."""
     s = _SUPERSAMPLING
-    canvas = Image.new("L", (size[1] * s, size[0] * s))
-    ImageDraw.Draw(canvas).polygon([((x + centre[1]) * s, (y + centre[0]) * s) for x, y in points], fill=255)
-    return np.asarray(canvas.resize((size[1], size[0]), Image.Resampling.BOX), np.float32) / 255
+    moved = np.array(points)[:, ::-1] + centre
+    low = np.clip(np.floor(moved.min(axis=0)).astype(int) - 1, 0, size)
+    high = np.clip(np.ceil(moved.max(axis=0)).astype(int) + 2, 0, size)
+    height, width = (high - low).tolist()
+    if height <= 0 or width <= 0:
+        return None
+    canvas = Image.new("L", (width * s, height * s))
+    ImageDraw.Draw(canvas).polygon([tuple(p) for p in ((moved - low) * s)[:, ::-1].tolist()], fill=255)
+    coverage = np.asarray(canvas.resize((width, height), Image.Resampling.BOX), np.float32) / np.float32(255)
+    return (slice(low[0], high[0]), slice(low[1], high[1])), coverage
 
 
 def _gradient(random: np.random.Generator, size: tuple[int, int], contrast: float) -> NDArray[np.float32]:
@@ -86,13 +98,26 @@ def _texture(random: np.random.Generator, size: tuple[int, int]) -> NDArray[np.f
     return stripes[..., None] * np.float32(random.uniform(3, 10))
 
 
+def _paint(
+    random: np.random.Generator,
+    picture: NDArray[np.float32],
+    mask: tuple[Window, NDArray[np.float32]] | None,
+    contrast: float,
+) -> None:
+    """Cover what the mask covers with a colour and a texture."""
+    if mask is None:
+        return
+    window, coverage = mask
+    shape = (coverage.shape[0], coverage.shape[1])
+    colour = _gradient(random, shape, contrast) + _texture(random, shape)
+    picture[window] += coverage[..., None] * (colour - picture[window])
+
+
 def _draw_clutter(random: np.random.Generator, picture: NDArray[np.float32], size: tuple[int, int]) -> None:
     area = size[0] * size[1]
     for _ in range(int(random.integers(4, 8) * max(1, area // 25000))):
         centre = (random.uniform(0, size[0]), random.uniform(0, size[1]))
-        mask = _mask(_blob(random, random.uniform(4, 22)), centre, size)[..., None]
-        colour = _gradient(random, size, 40) + _texture(random, size)
-        picture += mask * (colour - picture)
+        _paint(random, picture, _mask(_blob(random, random.uniform(4, 22)), centre, size), 40)
     canvas = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
     draw = ImageDraw.Draw(canvas)
     for _ in range(int(random.integers(3, 7))):
@@ -132,10 +157,11 @@ def scene(
         kind = int(random.integers(1, len(CLASSES)))
         radius = float(np.exp(random.uniform(np.log(11), np.log(32))))
         centre = (random.uniform(0.1, 0.9) * height, random.uniform(0.1, 0.9) * width)
-        coverage = _mask(_OUTLINES[kind](random, radius), centre, size)
-        colour = _gradient(random, size, 50) + _texture(random, size)
-        picture += coverage[..., None] * (colour - picture)
-        labels[coverage > 0.98] = kind
-        labels[(coverage > 0.02) & (coverage <= 0.98)] = IGNORE
+        mask = _mask(_OUTLINES[kind](random, radius), centre, size)
+        _paint(random, picture, mask, 50)
+        if mask is not None:
+            window, coverage = mask
+            labels[window][coverage > 0.98] = kind
+            labels[window][(coverage > 0.02) & (coverage <= 0.98)] = IGNORE
     picture += random.normal(0, random.uniform(1, 6), (*size, 3))
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8), labels

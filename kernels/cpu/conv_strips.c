@@ -1,12 +1,13 @@
 /* The strip engine: each thread makes a few columns in its own scratch and multiplies them at once.
  *
- * Results do not depend on the number of threads beyond what BLAS itself does: no sum is split between threads.
+ * No sum is split between threads, nor, with scratch enough, in a way that depends on their number.
  */
 #include <omp.h>
 
 #include "conv_engines.h"
 
 #define TILE ((ptrdiff_t)16)
+#define WEIGHT_STRIP ((ptrdiff_t)1024) /* positions summed by one product */
 
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
@@ -114,12 +115,12 @@ void conv_backward_weights_strips(const Convolution *conv, const float *x, const
     const Window *window = &conv->window;
     const ptrdiff_t m = conv->outputs / conv->groups, n = window->positions, channels = conv->channels / conv->groups;
     const ptrdiff_t pixels = window->pixels, k = channels * window->taps;
-    const int threads = window->single ? omp_get_max_threads() : threads_for(size, TILE * TILE);
+    const ptrdiff_t strip = window->single ? n : least(least(n, WEIGHT_STRIP), in_tiles(size / TILE));
+    const int threads = window->single ? omp_get_max_threads() : threads_for(size, TILE * strip);
     const ptrdiff_t share = size / threads;
     /* Threads split the taps, so that none adds to another's weights. */
-    const ptrdiff_t limit = window->single ? k : most(share / TILE, 1);
+    const ptrdiff_t limit = window->single ? k : in_tiles(share / strip);
     const ptrdiff_t block = piece_of(k, limit, conv->groups, threads), blocks = over(k, block);
-    const ptrdiff_t strip = window->single ? n : least(n, in_tiles(share / block));
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (ptrdiff_t unit = 0; unit < conv->groups * blocks; unit++) {
         const ptrdiff_t group = unit / blocks, first = unit % blocks * block, rows = least(block, k - first);

@@ -21,6 +21,16 @@ VECTORISED static void add_line(float *restrict image, const float *restrict col
         image[i] += column[i];
 }
 
+VECTORISED static void take_strided(float *restrict column, const float *restrict line, ptrdiff_t n, ptrdiff_t stride)
+{
+    if (stride == 2)
+        for (ptrdiff_t i = 0; i < n; i++)
+            column[i] = line[2 * i];
+    else
+        for (ptrdiff_t i = 0; i < n; i++)
+            column[i] = line[stride * i];
+}
+
 /* A run along the last axis: column[j] belongs to line[start + j * stride] where that is inside 0..size. */
 static inline void copy_run(const float *line, ptrdiff_t size, ptrdiff_t start, ptrdiff_t stride, ptrdiff_t count,
                             float *column, float *sums)
@@ -42,8 +52,7 @@ static inline void copy_run(const float *line, ptrdiff_t size, ptrdiff_t start, 
     if (stride == 1)
         memcpy(column + first, line + start + first, (size_t)(last - first) * sizeof *column);
     else
-        for (ptrdiff_t j = first; j < last; j++)
-            column[j] = line[start + j * stride];
+        take_strided(column + first, line + start + first * stride, last - first, stride);
     memset(column + last, 0, (size_t)(count - last) * sizeof *column);
 }
 

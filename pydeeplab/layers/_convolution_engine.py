@@ -102,13 +102,13 @@ class ConvolutionEngine:
         self._columns = self._count_columns()
 
     def _count_columns(self) -> int:
-        problem, taps, positions = self._problem, self._problem.window.taps, math.prod(self._problem.positions)
+        problem, positions = self._problem, math.prod(self._problem.positions)
         if problem.window.single or self._name == "depthwise":
             return 0
+        rows, threads = problem.channels * problem.window.taps, _threads()
         if not self._suffix:
-            return problem.channels * taps * positions
-        rows, threads = problem.channels // problem.group * taps, _threads()
-        return max(16 * rows, 256, min(STRIP_ELEMENTS, rows * positions) * threads)
+            return rows * positions
+        return max(16 * rows, 256, min(STRIP_ELEMENTS * threads, rows * (positions + 16 * threads)))
 
     def _shaped(self, values: NDArray[Any], lead: Sequence[int], sizes: Sequence[int]) -> NDArray[Any]:
         if self._name == "nd":

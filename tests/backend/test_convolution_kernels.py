@@ -1,0 +1,88 @@
+"""What the cases of the table cannot say about the convolution kernels: scratch of any size, threads, bad arguments."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pydeeplab.backend import get_backend
+from pydeeplab.backend.cpu.blas_threads import thread_controls
+
+KERNELS = get_backend("cpu").kernels
+WINDOW = (1, 1, 2, 2, 2, 2)
+
+
+def arrays(group: int = 2) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    shapes = {"x": (2, 6, 19, 19), "w": (4, 6 // group, 3, 3), "y": (2, 4, 19, 19)}
+    return {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def results(suffix: str, scratch: int, group: int = 2) -> list[np.ndarray]:
+    a = arrays(group=group)
+    y, dx, dw = np.full_like(a["y"], np.nan), np.full_like(a["x"], np.nan), a["w"].copy()
+    columns = np.full(scratch, np.nan, np.float32)
+    getattr(KERNELS, f"conv_forward{suffix}")(a["x"], a["w"], None, y, columns, *WINDOW, group)
+    getattr(KERNELS, f"conv_backward_data{suffix}")(a["y"], a["w"], None, dx, columns, *WINDOW, group)
+    getattr(KERNELS, f"conv_backward_weights{suffix}")(a["x"], a["y"], dw, columns, *WINDOW, group)
+    return [y, dx, dw]
+
+
+@pytest.mark.parametrize("scratch", [16 * 27, 16 * 27 + 1, 1000, 5000, 12345, 10**5, 10**6])
+def test_strips_of_any_size_agree(scratch: int) -> None:
+    for got, expected in zip(results("_strips", scratch), results("", 6 * 9 * 19 * 19), strict=True):
+        np.testing.assert_allclose(got, expected, atol=2e-4)
+
+
+@pytest.mark.parametrize(("suffix", "scratch"), [("_strips", 16 * 27 - 1), ("", 6 * 9 * 19 * 19 - 1)])
+def test_too_little_scratch_is_refused(suffix: str, scratch: int) -> None:
+    with pytest.raises(ValueError, match=f"has {scratch} elements; at least {scratch + 1}"):
+        results(suffix, scratch)
+
+
+def test_sizes_that_do_not_fit_are_refused() -> None:
+    a = arrays()
+    columns = np.empty(10**6, np.float32)
+    with pytest.raises(ValueError, match="positions of an axis: got 19, expected 17"):
+        KERNELS.conv_forward(a["x"], a["w"], None, a["y"], columns, 1, 1, 1, 1, 2, 2, 2)
+    with pytest.raises(ValueError, match="channels: got 3, expected 6"):
+        KERNELS.conv_forward(a["x"], a["w"], None, a["y"], columns, *WINDOW, 1)
+    with pytest.raises(ValueError, match="must be positive"):
+        KERNELS.conv_forward(a["x"], a["w"], None, a["y"], columns, 0, 1, 2, 2, 2, 2, 2)
+    with pytest.raises(ValueError, match="depthwise"):
+        KERNELS.depthwise_forward(a["x"], a["w"], None, a["y"], *WINDOW)
+
+
+@pytest.mark.skipif(thread_controls() == (0, 0), reason="SciPy's BLAS is not OpenBLAS")
+def test_blas_keeps_its_threads_for_others() -> None:
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def scipy_threads() -> list[int]:
+        return [p["num_threads"] for p in threadpoolctl.threadpool_info() if "scipy.libs" in p["filepath"]]
+
+    before = scipy_threads()
+    results("_strips", 10**5)
+    assert scipy_threads() == before
+
+
+SAVE = """
+import sys
+import numpy as np
+from tests.backend.test_convolution_kernels import results
+np.savez(sys.argv[1], *results("_strips", 20000), *results("", 6 * 9 * 19 * 19))
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 3, 16])
+def test_any_number_of_threads(threads: int, tmp_path: Path) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    subprocess.run([sys.executable, "-c", SAVE, str(tmp_path / "found.npz")], env=environment, check=True)
+    found = np.load(tmp_path / "found.npz")
+    expected = results("", 6 * 9 * 19 * 19) * 2
+    for name, values in zip(found.files, expected, strict=True):
+        np.testing.assert_allclose(found[name], values, atol=2e-4)

@@ -40,13 +40,13 @@ def blobproto_to_array(blob: Any, return_diff: bool = False) -> NDArray[np.float
     Raises
     ------
     ValueError
-        The number of values does not fit the shape, or the blob states no shape.
+        The number of values does not fit the shape, or the blob states no shape and is no scalar.
     """
     values = np.asarray(blob.diff if return_diff else blob.data, np.float32)
     legacy = any(blob.HasField(f) for f in ("num", "channels", "height", "width"))
     if legacy:
         return values.reshape(blob.num, blob.channels, blob.height, blob.width)
-    if not blob.HasField("shape"):
+    if not blob.HasField("shape") and values.size != 1:
         raise ValueError("the BlobProto states no shape; set shape.dim, or num, channels, height and width")
     return values.reshape(tuple(blob.shape.dim))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydeeplab.backend.cpu import threads as native
+import pydeeplab.backend.cpu.threads as native
 from pydeeplab.errors import UsageError
 
 __all__ = ["get_num_threads", "set_num_threads"]

@@ -111,4 +111,3 @@ def read_window(layer: Layer, axes: int) -> Window:
         if any(v < 1 for v in values):
             raise layer.error(f"{name} must be at least 1, got {times(values)}")
     return Window(kernel, stride, pad, dilation)
-

@@ -5,8 +5,11 @@ import numpy as np
 
 def _taps(out, kernel, stride, dilation):
     for number, tap in enumerate(np.ndindex(*kernel)):
-        yield number, tuple(
-            slice(u * d, u * d + (o - 1) * s + 1, s) for u, o, s, d in zip(tap, out, stride, dilation, strict=True)
+        yield (
+            number,
+            tuple(
+                slice(u * d, u * d + (o - 1) * s + 1, s) for u, o, s, d in zip(tap, out, stride, dilation, strict=True)
+            ),
         )
 
 

@@ -5,7 +5,12 @@ from typing import Any
 
 from tests.support.kernels import Arguments, Case
 
-SHAPES = [("one", (1, 1, 1, 1), (1, 1)), ("small", (2, 3, 4, 5), (8, 9)), ("large", (2, 16, 17, 23), (35, 46)), ("empty", (0, 2, 3, 3), (6, 6))]
+SHAPES = [
+    ("one", (1, 1, 1, 1), (1, 1)),
+    ("small", (2, 3, 4, 5), (8, 9)),
+    ("large", (2, 16, 17, 23), (35, 46)),
+    ("empty", (0, 2, 3, 3), (6, 6)),
+]
 
 
 def _mask(r: Arguments, pooled: tuple[int, ...], size: tuple[int, int]) -> Any:

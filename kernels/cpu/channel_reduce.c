@@ -3,36 +3,40 @@
 #include "channel_runs.h"
 #include "simd.h"
 
-/* Eight lanes written out as vectors, so that every instruction set adds in the same order. */
-typedef float float8 __attribute__((vector_size(32), aligned(4)));
-typedef double double8 __attribute__((vector_size(64)));
+/* Lanes written out as vectors, so that every instruction set adds in the same order. */
+typedef float float4 __attribute__((vector_size(16), aligned(4)));
+typedef int int4 __attribute__((vector_size(16)));
+typedef double double4 __attribute__((vector_size(32)));
 
-#define LOAD(p) __builtin_convertvector(*(const float8 *)(p), double8)
+#define LOAD(p) __builtin_convertvector(*(const float4 *)(p), double4)
 
 struct operands {
     const float *x, *dy, *mean;
     ptrdiff_t inner;
 };
 
-static inline double horizontal(double8 v)
+static inline __attribute__((always_inline)) double horizontal(const double4 *v)
 {
-    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+    const double4 sum = (v[0] + v[1]) + (v[2] + v[3]);
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
+
+/* Four accumulators hide the latency of additions. */
+#define STEP 16
+#define EACH(k) for (int k = 0; k < 4; k++)
 
 VECTORISED static void sum_run(const void *context, ptrdiff_t at, ptrdiff_t length, ptrdiff_t c, double *out)
 {
     const struct operands *o = context;
     const float *dy = o->dy + at;
-    double8 first = {0}, second = {0};
+    double4 sum[4] = {{0}};
     double rest = 0;
     ptrdiff_t i = 0;
-    for (; i + 16 <= length; i += 16) {
-        first += LOAD(dy + i);
-        second += LOAD(dy + i + 8);
-    }
+    for (; i + STEP <= length; i += STEP)
+        EACH(k) sum[k] += LOAD(dy + i + 4 * k);
     for (; i < length; i++)
         rest += dy[i];
-    out[0] += horizontal(first + second) + rest;
+    out[0] += horizontal(sum) + rest;
     (void)c;
 }
 
@@ -40,16 +44,14 @@ VECTORISED static void dot_run(const void *context, ptrdiff_t at, ptrdiff_t leng
 {
     const struct operands *o = context;
     const float *x = o->x + at, *dy = o->dy + at;
-    double8 first = {0}, second = {0};
+    double4 sum[4] = {{0}};
     double rest = 0;
     ptrdiff_t i = 0;
-    for (; i + 16 <= length; i += 16) {
-        first += LOAD(x + i) * LOAD(dy + i);
-        second += LOAD(x + i + 8) * LOAD(dy + i + 8);
-    }
+    for (; i + STEP <= length; i += STEP)
+        EACH(k) sum[k] += LOAD(x + i + 4 * k) * LOAD(dy + i + 4 * k);
     for (; i < length; i++)
         rest += (double)x[i] * dy[i];
-    out[0] += horizontal(first + second) + rest;
+    out[0] += horizontal(sum) + rest;
     (void)c;
 }
 
@@ -57,18 +59,19 @@ VECTORISED static void negative_dot_run(const void *context, ptrdiff_t at, ptrdi
 {
     const struct operands *o = context;
     const float *x = o->x + at, *dy = o->dy + at;
-    double8 total = {0};
+    const float4 zero = {0};
+    double4 sum[4] = {{0}};
     double rest = 0;
     ptrdiff_t i = 0;
-    for (; i + 8 <= length; i += 8) {
-        float8 negative;
-        for (int lane = 0; lane < 8; lane++)
-            negative[lane] = x[i + lane] > 0 ? 0 : x[i + lane];
-        total += __builtin_convertvector(negative, double8) * LOAD(dy + i);
-    }
+    for (; i + STEP <= length; i += STEP)
+        EACH(k) {
+            const float4 value = *(const float4 *)(x + i + 4 * k);
+            const float4 negative = (float4)((int4)value & ~(value > zero));
+            sum[k] += __builtin_convertvector(negative, double4) * LOAD(dy + i + 4 * k);
+        }
     for (; i < length; i++)
         rest += (double)(x[i] > 0 ? 0 : x[i]) * dy[i];
-    out[0] += horizontal(total) + rest;
+    out[0] += horizontal(sum) + rest;
     (void)c;
 }
 
@@ -77,14 +80,15 @@ VECTORISED static void centred_dot_run(const void *context, ptrdiff_t at, ptrdif
     const struct operands *o = context;
     const float *x = o->x + at, *dy = o->dy + at;
     const double mean = o->mean[c];
-    double8 sum = {0}, dot = {0};
+    double4 sum[4] = {{0}}, dot[4] = {{0}};
     double rest = 0, rest_dot = 0;
     ptrdiff_t i = 0;
-    for (; i + 8 <= length; i += 8) {
-        const double8 gradient = LOAD(dy + i);
-        sum += gradient;
-        dot += gradient * (LOAD(x + i) - mean);
-    }
+    for (; i + STEP <= length; i += STEP)
+        EACH(k) {
+            const double4 gradient = LOAD(dy + i + 4 * k);
+            sum[k] += gradient;
+            dot[k] += gradient * (LOAD(x + i + 4 * k) - mean);
+        }
     for (; i < length; i++) {
         rest += dy[i];
         rest_dot += dy[i] * (x[i] - mean);
@@ -99,14 +103,15 @@ VECTORISED static void moments_run(const void *context, ptrdiff_t at, ptrdiff_t 
     const struct operands *o = context;
     const float *x = o->x + at;
     const double pivot = o->x[c * o->inner];
-    double8 sum = {0}, square = {0};
+    double4 sum[4] = {{0}}, square[4] = {{0}};
     double rest = 0, rest_square = 0;
     ptrdiff_t i = 0;
-    for (; i + 8 <= length; i += 8) {
-        const double8 d = LOAD(x + i) - pivot;
-        sum += d;
-        square += d * d;
-    }
+    for (; i + STEP <= length; i += STEP)
+        EACH(k) {
+            const double4 d = LOAD(x + i + 4 * k) - pivot;
+            sum[k] += d;
+            square[k] += d * d;
+        }
     for (; i < length; i++) {
         const double d = x[i] - pivot;
         rest += d;

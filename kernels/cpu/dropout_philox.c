@@ -4,29 +4,31 @@
 #include "simd.h"
 
 #define BLOCKS 64
-#define ROUNDS 10
 
-/* The words of BLOCKS consecutive counters, word w of block b at words[w][b]: loops over b that a compiler turns into
+/* The words of BLOCKS consecutive counters, word w of block b at words[w][b]: a loop over b that a compiler turns into
  * vector instructions. */
-static inline void philox_blocks(uint64_t first, uint64_t seed, uint64_t offset, uint32_t words[4][BLOCKS])
+static inline __attribute__((always_inline)) void philox_blocks(uint64_t first, uint64_t seed, uint64_t offset,
+                                                                uint32_t words[4][BLOCKS])
 {
-    uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
     for (int b = 0; b < BLOCKS; b++) {
-        words[0][b] = (uint32_t)(first + (uint64_t)b);
-        words[1][b] = (uint32_t)((first + (uint64_t)b) >> 32);
-        words[2][b] = (uint32_t)offset;
-        words[3][b] = (uint32_t)(offset >> 32);
-    }
-    for (int round = 0; round < ROUNDS; round++) {
-        for (int b = 0; b < BLOCKS; b++) {
-            const uint64_t left = (uint64_t)words[0][b] * 0xD2511F53u, right = (uint64_t)words[2][b] * 0xCD9E8D57u;
-            words[0][b] = (uint32_t)(right >> 32) ^ words[1][b] ^ key0;
-            words[2][b] = (uint32_t)(left >> 32) ^ words[3][b] ^ key1;
-            words[1][b] = (uint32_t)right;
-            words[3][b] = (uint32_t)left;
+        const uint64_t counter = first + (uint64_t)b;
+        uint32_t c0 = (uint32_t)counter, c1 = (uint32_t)(counter >> 32);
+        uint32_t c2 = (uint32_t)offset, c3 = (uint32_t)(offset >> 32);
+        uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
+#pragma GCC unroll 10
+        for (int round = 0; round < 10; round++) {
+            const uint64_t left = (uint64_t)c0 * 0xD2511F53u, right = (uint64_t)c2 * 0xCD9E8D57u;
+            c0 = (uint32_t)(right >> 32) ^ c1 ^ key0;
+            c2 = (uint32_t)(left >> 32) ^ c3 ^ key1;
+            c1 = (uint32_t)right;
+            c3 = (uint32_t)left;
+            key0 += 0x9E3779B9u;
+            key1 += 0xBB67AE85u;
         }
-        key0 += 0x9E3779B9u;
-        key1 += 0xBB67AE85u;
+        words[0][b] = c0;
+        words[1][b] = c1;
+        words[2][b] = c2;
+        words[3][b] = c3;
     }
 }
 

@@ -52,7 +52,7 @@ KERNELS = [
     kernel(
         "conv_backward_data",
         BACKWARD_DATA + CONVOLUTION,
-        source="Caffe Convolution: dx = col2im(w^T dy); with bias, Caffe Deconvolution's forward; columns as conv_forward",
+        source="Caffe Convolution: dx = col2im(w^T dy); with bias, Deconvolution's forward; columns as conv_forward",
     ),
     kernel(
         "conv_backward_weights",

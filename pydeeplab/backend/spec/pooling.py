@@ -23,7 +23,7 @@ KERNELS = [
     kernel(
         "ave_pool_forward",
         "in x[N,C,H,W], out y[N,C,P,Q], " + WINDOW,
-        source="Caffe Pooling AVE: the sum over the window's pixels, divided by its size cut to the image plus padding; "
+        source="Caffe Pooling AVE: the sum over the window's pixels, over its size cut to the image plus padding; "
         "0 for a window without pixels",
     ),
     kernel(

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from numpy.typing import NDArray
-
 from pydeeplab.blob import Blob
 from pydeeplab.layer import Layer
 
@@ -57,6 +53,6 @@ class BottomCopy:
             self._blob.reshape_like(bottom)
             copy_data(self._layer, bottom, self._blob)
 
-    def read(self, bottom: Blob) -> NDArray[Any]:
-        """The bottom's data as it was before the forward pass."""
-        return self._blob.read() if self._copied else bottom.read()
+    def of(self, bottom: Blob) -> Blob:
+        """The blob whose data are the bottom's as they were before the forward pass."""
+        return self._blob if self._copied else bottom

@@ -62,7 +62,11 @@ class ELU(_Activation):
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if propagate_down[0]:
-            x, y, dy = self._x.read(bottom[0]).reshape(-1), top[0].read().reshape(-1), top[0].read_diff().reshape(-1)
+            x, y, dy = (
+                self._x.of(bottom[0]).read().reshape(-1),
+                top[0].read().reshape(-1),
+                top[0].read_diff().reshape(-1),
+            )
             self.kernels.elu_backward(x, y, dy, bottom[0].write_diff().reshape(-1), self._alpha)
 
 
@@ -87,7 +91,7 @@ class Clip(_Activation):
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if propagate_down[0]:
-            x, dy = self._x.read(bottom[0]).reshape(-1), top[0].read_diff().reshape(-1)
+            x, dy = self._x.of(bottom[0]).read().reshape(-1), top[0].read_diff().reshape(-1)
             self.kernels.clip_backward(x, dy, bottom[0].write_diff().reshape(-1), *self._bounds)
 
 
@@ -114,7 +118,7 @@ class Swish(_Activation):
         count = bottom[0].count
         work = self.context.workspace.get(2 * count)
         gate, slope = work[:count], work[count:]
-        x, dy = self._x.read(bottom[0]).reshape(-1), top[0].read_diff().reshape(-1)
+        x, dy = self._x.of(bottom[0]).read().reshape(-1), top[0].read_diff().reshape(-1)
         self.kernels.sigmoid_forward(x, gate, self._beta)
         self.kernels.sigmoid_backward(gate, x, slope)  # x s (1 - s)
         self.kernels.axpby(gate, slope, 1.0, self._beta)

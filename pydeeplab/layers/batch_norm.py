@@ -74,7 +74,7 @@ class BatchNorm(Layer):
         self.kernels.channel_normalize_forward(x, mean, variance, None, None, y, self._eps)
 
     def _load_statistics(self) -> None:
-        weight = float(self.blobs[2].read()[0])
+        weight = float(self.blobs[2].data[0])
         factor = 1 / weight if weight else 0.0
         self.kernels.axpby(self.blobs[0].read(), self._mean.write(), factor, 0.0)
         self.kernels.axpby(self.blobs[1].read(), self._variance.write(), factor, 0.0)
@@ -84,7 +84,8 @@ class BatchNorm(Layer):
         self.kernels.channel_statistics(x, self._mean.write(), self._variance.write())
         values = self._shape[0] * self._shape[2]
         unbiased = values / (values - 1) if values > 1 else 1.0
-        self.blobs[2].modify()[0] = self.blobs[2].read()[0] * self._decay + 1
+        weight = self.blobs[2].data
+        weight[...] = weight * self._decay + 1
         self.kernels.axpby(self._mean.read(), self.blobs[0].modify(), 1.0, self._decay)
         self.kernels.axpby(self._variance.read(), self.blobs[1].modify(), unbiased, self._decay)
 
@@ -92,7 +93,7 @@ class BatchNorm(Layer):
         if not propagate_down[0]:
             return
         dy = top[0].read_diff().reshape(self._shape)
-        x = dy if self._global else self._x.read(bottom[0]).reshape(self._shape)  # global: x does not matter
+        x = dy if self._global else self._x.of(bottom[0]).read().reshape(self._shape)  # global: x does not matter
         dx = bottom[0].write_diff().reshape(self._shape)
         mean, variance = self._mean.read(), self._variance.read()
         self.kernels.channel_normalize_backward(

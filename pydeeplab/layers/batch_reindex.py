@@ -33,7 +33,7 @@ class BatchReindex(Layer):
         top[0].reshape(bottom[1].shape[0], *bottom[0].shape[1:])
 
     def _indices(self, bottom: Sequence[Blob]) -> NDArray[Any]:
-        given = bottom[1].read()
+        given = bottom[1].data
         indices = given.astype(np.int64)
         wrong = np.flatnonzero((indices < 0) | (indices >= bottom[0].shape[0]))
         if wrong.size:
@@ -44,13 +44,13 @@ class BatchReindex(Layer):
         return indices
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        np.take(bottom[0].read(), self._indices(bottom), axis=0, out=top[0].write())
+        np.take(bottom[0].data, self._indices(bottom), axis=0, out=top[0].data)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if propagate_down[0]:
-            dx = bottom[0].write_diff()
+            dx = bottom[0].diff
             dx[...] = 0
-            np.add.at(dx, self._indices(bottom), top[0].read_diff())
+            np.add.at(dx, self._indices(bottom), top[0].diff)
 
 
 @register
@@ -76,19 +76,19 @@ class Filter(Layer):
             if not blob.shape or blob.shape[0] != items:
                 raise self.shape_error(f"the selector has {items} items, bottom {i} has shape {blob.shape}")
         first = self._chosen is None  # before the first forward pass there is no data: as if all were chosen
-        self._chosen = np.arange(items) if first else np.flatnonzero(selector.read().reshape(-1))
+        self._chosen = np.arange(items) if first else np.flatnonzero(selector.data.reshape(-1))
         for blob, target in zip(bottom, top, strict=False):
             target.reshape(len(self._chosen), *blob.shape[1:])
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         for blob, target in zip(bottom, top, strict=False):
-            target.write()[...] = blob.read()[self._chosen]
+            target.data[...] = blob.data[self._chosen]
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if propagate_down[-1]:
             raise self.error("cannot propagate to the selector; set propagate_down: false for the last bottom")
         for blob, target, wanted in zip(bottom, top, propagate_down, strict=False):
             if wanted:
-                dx = blob.write_diff()
+                dx = blob.diff
                 dx[...] = 0
-                dx[self._chosen] = target.read_diff()
+                dx[self._chosen] = target.diff

@@ -119,7 +119,7 @@ class BN(Layer):
             blob.modify_diff().reshape(-1) if wanted else None
             for blob, wanted in zip(self.blobs[:2], self.param_propagate_down[:2], strict=True)
         )
-        x = self._x.read(bottom[0]).reshape(self._shape)
+        x = self._x.of(bottom[0]).read().reshape(self._shape)
         dx = bottom[0].write_diff().reshape(self._shape) if propagate_down[0] else None
         if self._affine:
             if dscale is not None:

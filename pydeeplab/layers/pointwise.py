@@ -30,13 +30,13 @@ class _Pointwise(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._x.save(bottom[0], top[0])
         with np.errstate(all="ignore"):
-            top[0].write()[...] = self.value(bottom[0].read())
+            top[0].data[...] = self.value(bottom[0].data)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if propagate_down[0]:
             with np.errstate(all="ignore"):
-                slope = self.slope(self._x.read(bottom[0]), top[0].read())
-                bottom[0].write_diff()[...] = top[0].read_diff() * slope
+                slope = self.slope(self._x.of(bottom[0]).data, top[0].data)
+                bottom[0].diff[...] = top[0].diff * slope
 
     def value(self, x: Array) -> Array:
         """The function."""

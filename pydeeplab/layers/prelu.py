@@ -46,7 +46,7 @@ class PReLU(Layer):
         self.kernels.prelu_forward(bottom[0].read().reshape(self._shape), slope, top[0].write().reshape(self._shape))
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        x = self._x.read(bottom[0]).reshape(self._shape)
+        x = self._x.of(bottom[0]).read().reshape(self._shape)
         dy = top[0].read_diff().reshape(self._shape)
         if self.param_propagate_down[0]:
             self.kernels.prelu_slope_gradient(x, dy, self.blobs[0].modify_diff().reshape(-1))

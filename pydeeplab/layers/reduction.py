@@ -32,22 +32,22 @@ class Reduction(Layer):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.reduction_param
-        x = bottom[0].read().reshape(self._matrix)
+        x = bottom[0].data.reshape(self._matrix)
         if param.operation == param.ASUM:
             x = np.abs(x)
         elif param.operation == param.SUMSQ:
             x = np.square(x, dtype=np.float64)
-        top[0].write().reshape(-1)[...] = self._factor * np.sum(x, axis=1, dtype=np.float64)
+        top[0].data.reshape(-1)[...] = self._factor * np.sum(x, axis=1, dtype=np.float64)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if not propagate_down[0]:
             return
         param = self.param.reduction_param
-        x = bottom[0].read().reshape(self._matrix)
+        x = bottom[0].data.reshape(self._matrix)
         slope: NDArray[Any] | float = 1.0
         if param.operation == param.ASUM:
             slope = np.sign(x)
         elif param.operation == param.SUMSQ:
             slope = 2 * x
-        dy = top[0].read_diff().reshape(-1, 1)
-        bottom[0].write_diff().reshape(self._matrix)[...] = self._factor * dy * slope
+        dy = top[0].diff.reshape(-1, 1)
+        bottom[0].diff.reshape(self._matrix)[...] = self._factor * dy * slope

@@ -103,7 +103,7 @@ class Scale(_Broadcast):
             gradient = scale.modify_diff().reshape(-1)
             if not learned:
                 self.kernels.fill(gradient, 0.0)
-            self.kernels.channel_scale_gradient(self._x.read(bottom[0]).reshape(self._shape), dy, gradient)
+            self.kernels.channel_scale_gradient(self._x.of(bottom[0]).read().reshape(self._shape), dy, gradient)
         if propagate_down[0]:
             dx = bottom[0].write_diff().reshape(self._shape)
             self.kernels.channel_affine_forward(dy, dx, scale.read().reshape(-1), None, 0.0, False)

@@ -15,7 +15,8 @@ typedef struct {
 
 static double slope(const transform_shape *s, ptrdiff_t i)
 {
-    const double sigma = s->spatial_sigma * sqrt(3.0) * pow(2.0, (double)(s->iterations - 1 - i)) / sqrt(pow(4.0, (double)s->iterations) - 1);
+    const double rest = (double)(s->iterations - 1 - i), all = (double)s->iterations;
+    const double sigma = s->spatial_sigma * sqrt(3.0) * pow(2.0, rest) / sqrt(pow(4.0, all) - 1);
     return -sqrt(2.0) / sigma;
 }
 
@@ -84,7 +85,8 @@ ptrdiff_t forward_scratch(const transform_shape *s)
     return s->iterations * s->h * s->w;
 }
 
-void domain_transform_forward(const float *x, const float *g, const float *size, float *y, const transform_shape *s, float *scratch)
+void domain_transform_forward(const float *x, const float *g, const float *size, float *y, const transform_shape *s,
+                              float *scratch)
 {
     const ptrdiff_t plane = s->h * s->w;
     for (ptrdiff_t n = 0; n < s->n; n++) {
@@ -107,7 +109,8 @@ void domain_transform_forward(const float *x, const float *g, const float *size,
 
 /* The reverse of filter_rows: before and after are the plane's states around that pass, of which
  * (after[neighbour] - before) is what the weight multiplied. */
-static void reverse_rows(float *d, float *dw, const float *w, const float *before, const float *after, extent e, int direction)
+static void reverse_rows(float *d, float *dw, const float *w, const float *before, const float *after, extent e,
+                         int direction)
 {
     for (ptrdiff_t top = 0; top < e.height; top += ROWS) {
         const ptrdiff_t rows = e.height - top < ROWS ? e.height - top : ROWS;
@@ -134,7 +137,8 @@ VECTORISED static void reverse_line(float *d, float *beside, float *dw, const fl
     }
 }
 
-static void reverse_columns(float *d, float *dw, const float *w, const float *before, const float *after, extent e, int direction)
+static void reverse_columns(float *d, float *dw, const float *w, const float *before, const float *after, extent e,
+                            int direction)
 {
     for (ptrdiff_t step = 1; step < e.height; step++) {
         const ptrdiff_t i = direction == DOWN ? e.height - step : step - 1;
@@ -144,8 +148,8 @@ static void reverse_columns(float *d, float *dw, const float *w, const float *be
     }
 }
 
-/* Channels are dealt to groups, whose number does not depend on that of the threads, so that the gradient of the weights is
- * always summed in the same order. */
+/* Channels are dealt to groups, whose number does not depend on that of the threads, so that the gradient of the
+ * weights is always summed in the same order. */
 static ptrdiff_t groups_of(const transform_shape *s)
 {
     return s->c < GROUPS ? s->c : GROUPS;

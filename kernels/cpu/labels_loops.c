@@ -10,7 +10,8 @@
 enum { BLOCK = 256 };
 
 /* Largest value and its last index over c channels, stride apart, for width positions; NaN never wins. */
-VECTORISED static void winners(const float *x, float *best, int32_t *index, ptrdiff_t c, ptrdiff_t stride, ptrdiff_t width)
+VECTORISED static void winners(const float *x, float *best, int32_t *index, ptrdiff_t c, ptrdiff_t stride,
+                               ptrdiff_t width)
 {
     for (ptrdiff_t j = 0; j < width; j++) {
         best[j] = -INFINITY;
@@ -40,8 +41,8 @@ void argmax_channels(const float *x, float *y, ptrdiff_t n, ptrdiff_t c, ptrdiff
     }
 }
 
-ptrdiff_t confusion_matrix(const float *score, const float *label, const int32_t *ignore, int64_t *confusion, ptrdiff_t n,
-                           ptrdiff_t c, ptrdiff_t s, ptrdiff_t ignored)
+ptrdiff_t confusion_matrix(const float *score, const float *label, const int32_t *ignore, int64_t *confusion,
+                           ptrdiff_t n, ptrdiff_t c, ptrdiff_t s, ptrdiff_t ignored)
 {
     const ptrdiff_t each = (s + BLOCK - 1) / BLOCK, none = n * s;
     const int threads = n * c * s > 65536 ? omp_get_max_threads() : 1;

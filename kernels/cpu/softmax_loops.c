@@ -71,7 +71,8 @@ static void forward_any(const float *x, float *y, ptrdiff_t c, ptrdiff_t stride,
         forward_block(x, y, c, stride, width);
 }
 
-VECTORISED static void backward_block(const float *y, const float *dy, float *dx, ptrdiff_t c, ptrdiff_t stride, ptrdiff_t width)
+VECTORISED static void backward_block(const float *y, const float *dy, float *dx, ptrdiff_t c, ptrdiff_t stride,
+                                      ptrdiff_t width)
 {
     float dot[BLOCK];
     for (ptrdiff_t j = 0; j < width; j++)
@@ -103,8 +104,8 @@ static loss_sums loss_block(const float *p, const float *label, const float *wei
     return sums;
 }
 
-VECTORISED static void loss_gradient_block(const float *p, const float *factor, float *dx, ptrdiff_t c, ptrdiff_t stride,
-                                           ptrdiff_t width)
+VECTORISED static void loss_gradient_block(const float *p, const float *factor, float *dx, ptrdiff_t c,
+                                           ptrdiff_t stride, ptrdiff_t width)
 {
     for (ptrdiff_t k = 0; k < c; k++)
         for (ptrdiff_t j = 0; j < width; j++)

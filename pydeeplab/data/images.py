@@ -21,10 +21,10 @@ __all__ = ["IMAGE_SUFFIXES", "image_size", "read_image", "read_label"]
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 """File name endings that `pydeeplab` takes for pictures when it walks through a folder."""
 
-# Weights of red, green and blue in 15-bit fixed point: libpng's for the 0.299 and 0.587 that OpenCV asks of it (rounded
-# down), and OpenCV's own for formats that it converts itself (rounded to nearest).
-_PNG_LUMA = np.array([9797, 19234, 3737], np.int64)
-_OPENCV_LUMA = np.array([9798, 19235, 3735], np.int64)
+# Weights of red, green and blue in fixed point, their bits, and what is added before the shift: libpng's for the
+# 0.299 and 0.587 that OpenCV asks of it, those of OpenCV's cvtColor, and those of OpenCV's other readers.
+_LUMA = {"PNG": ((9797, 19234, 3737), 15, 0), "WEBP": ((9798, 19235, 3735), 15, 1 << 14)}
+_OTHER_LUMA = ((4899, 9617, 1868), 14, 1 << 13)
 
 PathLike = str | os.PathLike[str]
 
@@ -68,9 +68,8 @@ def _as_gray(picture: Image.Image) -> NDArray[np.uint8]:
     if picture.format == "JPEG":
         return np.array(picture.convert("L"))
     rgb = np.asarray(picture.convert("RGB")).astype(np.int64)
-    if picture.format != "PNG":
-        return ((rgb @ _OPENCV_LUMA + (1 << 14)) >> 15).astype(np.uint8)
-    luma = ((rgb @ _PNG_LUMA) >> 15).astype(np.uint8)
+    weights, bits, half = _LUMA.get(picture.format or "", _OTHER_LUMA)
+    luma = ((rgb @ weights + half) >> bits).astype(np.uint8)
     return np.where((rgb == rgb[..., :1]).all(axis=2), rgb[..., 0].astype(np.uint8), luma)
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydeeplab.errors import DataError
 
-__all__ = ["ImageList", "ListEntry", "files_optional", "read_lines", "shapes_only"]
+__all__ = ["ImageList", "ListEntry", "read_lines"]
 
 
 def read_lines(path: str | os.PathLike[str], what: str = "list file") -> list[tuple[int, str]]:
@@ -111,25 +109,3 @@ class ImageList:
                 if path is not None and not os.path.exists(path):
                     absent.append((entry, path))
         return absent
-
-
-_SHAPES_ONLY: ContextVar[bool] = ContextVar("shapes_only", default=False)
-
-
-@contextmanager
-def shapes_only() -> Iterator[None]:
-    """Within the block, data layers whose shapes the prototxt tells are built although their files are absent.
-
-    For looking at nets (shapes, parameters, memory) where the data is not; a forward pass then fails with the message
-    that building would have given.
-    """
-    token = _SHAPES_ONLY.set(True)
-    try:
-        yield
-    finally:
-        _SHAPES_ONLY.reset(token)
-
-
-def files_optional() -> bool:
-    """Whether `shapes_only` is in force."""
-    return _SHAPES_ONLY.get()

@@ -409,7 +409,9 @@ def add_legend(
         column, row = divmod(index, rows)
         left = margin + column * cell
         top = height + margin + row * line + (line - box) // 2
-        draw.rounded_rectangle((left, top, left + box, top + box), box / 5, fill=tuple(int(c) for c in colour))
+        draw.rounded_rectangle(
+            (left, top, left + box, top + box), box / 5, tuple(int(c) for c in colour), (176, 176, 176)
+        )
         text, baseline = left + box + gap, top + round(box / 2 + 0.36 * letters)
         draw.text((text, baseline), name, fill=(32, 32, 32), font=font, anchor="ls")
         draw.text(

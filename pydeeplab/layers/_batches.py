@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.blob import Blob
 from pydeeplab.data.images import read_image, read_label
-from pydeeplab.data.lists import ImageList, ListEntry, files_optional
+from pydeeplab.data.lists import ImageList, ListEntry
 from pydeeplab.data.order import Order
 from pydeeplab.data.resize import resize
 from pydeeplab.data.transform import Augmenter, Draws
@@ -40,7 +40,6 @@ class BatchLayer(Layer):
         super().__init__(param, context)
         self.next_batch: Callable[[], Batch] = self.load
         self._pending: Batch | None = None
-        self._broken: Exception | None = None
 
     def open_source(self) -> None:
         """Read what says which data there is; called once."""
@@ -68,17 +67,12 @@ class BatchLayer(Layer):
         try:
             self.open_source()
         except UnsupportedError as error:
-            self._cannot_open(self.error(str(error), UnsupportedError))
+            raise self.error(str(error), UnsupportedError) from None
         except DataError as error:
             advice = (
                 "Correct source or root_folder, or what --define gives for them (such as --define DATA_ROOT=FOLDER)"
             )
-            self._cannot_open(self.error(f"{str(error).rstrip('.')}. {advice}.", DataError))
-
-    def _cannot_open(self, error: Exception) -> None:
-        if not (files_optional() and self.fixed_shapes()):
-            raise error
-        self._broken = error
+            raise self.error(f"{str(error).rstrip('.')}. {advice}.", DataError) from error.__cause__
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shapes = self.fixed_shapes()
@@ -90,8 +84,6 @@ class BatchLayer(Layer):
             blob.reshape(*shape)
 
     def _fetch(self) -> Batch:
-        if self._broken is not None:
-            raise self._broken
         try:
             return self.next_batch()
         except DataError as error:

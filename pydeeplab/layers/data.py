@@ -101,17 +101,9 @@ class Data(BatchLayer):
         self.augmenter = Augmenter(transform, train=self.phase == TRAIN, channels=len(first[0]), random=self.seed())
 
     def fixed_shapes(self) -> Shapes | None:
-        transform, batch = self.param.transform_param, int(self.param.data_param.batch_size)
-        if self._opened and self.augmenter.crop:
-            return [(batch, self.augmenter.channels, *self.augmenter.crop), (batch,)]
-        if not self._opened and transform.crop_size and batch:
-            channels = 1 if transform.force_gray else 3
-            return [(batch, channels, transform.crop_size, transform.crop_size), (batch,)]
-        return None
-
-    @property
-    def _opened(self) -> bool:
-        return hasattr(self, "augmenter")
+        if self.augmenter.crop is None:
+            return None
+        return [(self.batch_size, self.augmenter.channels, *self.augmenter.crop), (self.batch_size,)]
 
     def _next_item(self) -> tuple[NDArray[Any], int, Draws]:
         first, self._first = self._first, None

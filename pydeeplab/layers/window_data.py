@@ -118,9 +118,7 @@ class WindowData(BatchLayer):
         return np.broadcast_to(values.reshape(-1, 1, 1), (3, self.crop, self.crop))
 
     def fixed_shapes(self) -> Shapes | None:
-        param = self.param.window_data_param
-        crop = int(self.param.transform_param.crop_size or param.crop_size)
-        return [(param.batch_size, 3, crop, crop), (param.batch_size,)] if crop and param.batch_size else None
+        return [(self.batch_size, 3, self.crop, self.crop), (self.batch_size,)]
 
     def _draw(self) -> Iterator[tuple[Window, bool]]:
         """The next batch's windows, background first, and whether each is mirrored."""

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crf_exp.h"
+#include "crf_lanes.h"
 #include "crf_rows.h"
 #include "parallel.h"
 #include "simd.h"
@@ -73,7 +73,7 @@ INLINE void update_point(const float *score, const int32_t *vertex, const float 
 #pragma GCC unroll 4
     for (int i = 0; i < count; i++) {
         x[i] -= largest;
-        exp_vector(&x[i], &x[i]);
+        exp_vector(&x[i]);
         sum += x[i];
     }
     spread_sum(&sum);
@@ -106,12 +106,12 @@ INLINE void update_long_point(const float *score, const int32_t *vertex, const f
     spread_largest(&largest);
     for (ptrdiff_t at = 0; at < whole; at += LANES) {
         Vector x = *(const Vector *)(q + at) - largest;
-        exp_vector(&x, &x);
+        exp_vector(&x);
         sum += x;
         *(Vector *)(q + at) = x;
     }
     last -= largest;
-    exp_vector(&last, &last);
+    exp_vector(&last);
     sum += last;
     spread_sum(&sum);
     const Vector inverse = 1.0f / sum;

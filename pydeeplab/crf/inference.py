@@ -176,19 +176,19 @@ def _check_maps(maps: NDArray[Any], what: str, image: tuple[int, ...] | None, cr
     height, width = size
     if crop and maps.shape[1] >= height and maps.shape[2] >= width:
         return maps[:, :height, :width]
-    hint = ""
     if maps.shape[:2] == size:
-        hint = f" Classes come first: pass {what}.transpose(2, 0, 1)."
+        hint = f"Classes come first: pass {what}.transpose(2, 0, 1)."
     elif maps.shape[2:0:-1] == size:
-        hint = f" Rows and columns are exchanged: pass {what}.transpose(0, 2, 1)."
+        hint = f"Rows and columns are exchanged: pass {what}.transpose(0, 2, 1)."
+    elif image and maps.shape[1:] == (width, image[0]):
+        hint = "The image has its channels first: pass image.transpose(1, 2, 0)."
     elif maps.shape[1] >= height and maps.shape[2] >= width:
-        hint = " If they belong to a padded image, crop=True takes their top left part."
-    elif image and image[0] in maps.shape[1:] and maps.shape[1:] in ((image[0], height), (height, image[0])):
-        hint = " The image may have its channels first: pass image.transpose(1, 2, 0)."
+        hint = "If they belong to a padded image, crop=True takes their top left part."
     else:
-        hint = f" Resize the {what} to the image first."
+        hint = f"Resize the {what} to the image first."
     raise DataError(
-        f"the image is {height} x {width} (height x width), so {what} must have shape {wanted}, got {maps.shape}.{hint}"
+        f"the image is {height} x {width} (height x width), so {what} must have shape {wanted}, got {maps.shape}. "
+        f"{hint}"
     )
 
 

@@ -29,9 +29,9 @@ class PermutohedralLattice:
 
     The space is cut into simplices; values are splatted to the vertices around each point, blurred along the axes of
     the lattice and sliced back, in time linear in the number of points. Building is done once; every `filter` after it
-    reuses the vertices. Normalised results are within about 0.01 of those of exact Gaussians (for values in 0..1); raw
-    sums only within a factor of two. The lattice does not move with the points: shifting all features, or their order,
-    changes results by as much.
+    reuses the vertices. Normalised results are within a few hundredths of those of exact Gaussians (for values in
+    0..1), raw sums only within a factor of two. The lattice does not move with the points: shifting all features, or
+    changing their order, changes results by as much.
 
     The number of points is rounded up to a multiple of four with points at the origin that carry no value, as the
     vectorised implementation of Krähenbühl and Koltun does, which Caffe's DenseCRF and published results come from:

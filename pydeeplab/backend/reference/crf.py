@@ -118,6 +118,7 @@ def crf_join(vertex, weight, scale, all_vertex, all_weight, column, base, factor
 def crf_mix(matrix, values):
     classes = len(matrix)
     values[:, :classes] = values[:, :classes] @ matrix.T
+    values[:, classes:] = 0
 
 
 def crf_update(score, vertex, weight, values, q):

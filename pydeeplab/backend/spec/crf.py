@@ -60,7 +60,8 @@ KERNELS = [
     kernel(
         "crf_mix",
         "in matrix[C,C], inout values[R,P]",
-        source=f"{_KRAHENBUHL}: the compatibility transform, values <- values matrix^T on the first C columns",
+        source=f"{_KRAHENBUHL}: the compatibility transform, values <- values matrix^T on the first C columns, "
+        "zero in the others",
     ),
     kernel(
         "crf_update",

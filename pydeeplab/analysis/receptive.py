@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pydeeplab.analysis.axis import Axis
 from pydeeplab.layer import Geometry
 
 if TYPE_CHECKING:
     from pydeeplab.net import Net
     from pydeeplab.node import Node
 
-__all__ = ["CLASSIFICATION_STRIDE", "Axis", "Field", "field_of_view", "receptive_fields", "window"]
+__all__ = ["CLASSIFICATION_STRIDE", "Field", "field_of_view", "receptive_fields", "window"]
 
 CLASSIFICATION_STRIDE = 32
 """Output stride of VGG-16 and ResNet-101 as image classifiers, which DeepLab reduces to 8."""
@@ -27,58 +26,11 @@ UNORDERED = {"BatchReindex", "Flatten", "Im2col", "Permute", "Reduction", "Resha
 
 
 @dataclass(frozen=True)
-class Axis:
-    """The receptive field along one axis, in input pixels.
-
-    Element i depends on the pixels ``first + i * step`` to ``last + i * step``. ``resized`` is the part of ``step``
-    that comes from resizing (an image pyramid, or upsampling) and not from strides.
-    """
-
-    first: Fraction = Fraction(0)
-    last: Fraction = Fraction(0)
-    step: Fraction = Fraction(1)
-    resized: Fraction = Fraction(1)
-
-    @property
-    def size(self) -> int:
-        """Number of pixels from the first to the last, borders included; of the element that has the most."""
-        return math.ceil(self.last - self.first) + 1
-
-    def window(self, kernel: int, stride: int, pad: int, dilation: int) -> Axis:
-        """After a sliding window."""
-        return replace(
-            self,
-            first=self.first - pad * self.step,
-            last=self.last + ((kernel - 1) * dilation - pad) * self.step,
-            step=self.step * stride,
-        )
-
-    def transposed(self, kernel: int, stride: int, pad: int, dilation: int) -> Axis:
-        """After a transposed window (Deconvolution): as many inputs as overlap, at a finer step."""
-        reach = (kernel - 1) * dilation
-        step = self.step / stride
-        middle = (pad - Fraction(reach, 2)) * step
-        overlap = (math.ceil((reach + 1) / stride) - 1) * self.step / 2
-        return replace(self, first=self.first + middle - overlap, last=self.last + middle + overlap, step=step)
-
-    def resampled(self, size: int, out: int, start: int) -> Axis:
-        """After bilinear resizing of ``size`` elements beginning at ``start`` to ``out``, corners aligned."""
-        ratio = Fraction(size - 1, out - 1) if out > 1 else Fraction(1)
-        taps = 0 if ratio.denominator == 1 else 1
-        shift = start * self.step
-        return Axis(self.first + shift, self.last + shift + taps * self.step, self.step * ratio, self.resized * ratio)
-
-    def shifted(self, elements: int) -> Axis:
-        """After dropping (or, if negative, adding) elements at the beginning."""
-        return replace(self, first=self.first + elements * self.step, last=self.last + elements * self.step)
-
-
-@dataclass(frozen=True)
 class Field:
-    """A receptive field: height and width."""
+    """The receptive field of a blob's elements: height and width."""
 
-    height: Axis = Axis()
-    width: Axis = Axis()
+    height: Axis = field(default_factory=Axis)
+    width: Axis = field(default_factory=Axis)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -99,30 +51,26 @@ def window(node: Node) -> Geometry | None:
     return node.layer.geometry
 
 
-def _union_axis(axes: Sequence[Axis]) -> Axis:
-    return replace(axes[0], first=min(a.first for a in axes), last=max(a.last for a in axes))
-
-
 def _union(fields: Iterable[Field | None]) -> Field | None:
     known = [f for f in fields if f is not None]
     if not known:
         return None
-    return Field(_union_axis([f.height for f in known]), _union_axis([f.width for f in known]))
+    return Field(Axis.union([f.height for f in known]), Axis.union([f.width for f in known]))
 
 
-def _through_window(field: Field, geometry: Geometry, transposed: bool) -> Field:
+def _through_window(seen: Field, geometry: Geometry, transposed: bool) -> Field:
     axes = []
-    for i, axis in enumerate((field.height, field.width)):
+    for i, axis in enumerate((seen.height, seen.width)):
         window = (geometry.kernel[i], geometry.stride[i], geometry.pad[i], geometry.dilation[i])
         axes.append(axis.transposed(*window) if transposed else axis.window(*window))
     return Field(*axes)
 
 
-def _through_interp(field: Field, node: Node) -> Field:
+def _through_interp(seen: Field, node: Node) -> Field:
     param = node.layer.param.interp_param
     crop = -param.pad_beg
     axes = []
-    for i, axis in enumerate((field.height, field.width)):
+    for i, axis in enumerate((seen.height, seen.width)):
         size = node.bottoms[0].shape[2 + i] + param.pad_beg + param.pad_end
         axes.append(axis.resampled(size, node.tops[0].shape[2 + i], crop))
     return Field(*axes)
@@ -131,9 +79,9 @@ def _through_interp(field: Field, node: Node) -> Field:
 def _through(node: Node, fields: Sequence[Field | None]) -> Field | None:
     """The field of a layer's tops, from those of its bottoms; None where it is the whole image or undefined."""
     layer = node.layer
-    field = _union(fields)
+    seen = _union(fields)
     spatial = [b.shape[2:] for b in (*node.bottoms[:1], *node.tops[:1])]
-    if field is None or layer.type in GLOBAL | UNORDERED or any(len(s) != 2 for s in spatial) or len(spatial) < 2:
+    if seen is None or layer.type in GLOBAL | UNORDERED or any(len(s) != 2 for s in spatial) or len(spatial) < 2:
         return None
     if None in fields and layer.type in ("Concat", "Eltwise"):
         return None
@@ -141,16 +89,16 @@ def _through(node: Node, fields: Sequence[Field | None]) -> Field | None:
     if geometry is not None:
         if layer.type == "Pooling" and layer.param.pooling_param.global_pooling:
             return None
-        return _through_window(field, geometry, layer.type == "Deconvolution")
+        return _through_window(seen, geometry, layer.type == "Deconvolution")
     if layer.type == "Interp":
-        return _through_interp(field, node)
+        return _through_interp(seen, node)
     if layer.type == "Padding":
         crop = -layer.param.padding_param.pad_beg
-        return Field(field.height.shifted(crop), field.width.shifted(crop))
+        return Field(seen.height.shifted(crop), seen.width.shifted(crop))
     if layer.type == "Crop" and fields[0] is not None:
         offsets = list(layer.param.crop_param.offset) or [0]
         return Field(fields[0].height.shifted(offsets[0]), fields[0].width.shifted(offsets[-1]))
-    return field if spatial[0] == spatial[1] else None
+    return seen if spatial[0] == spatial[1] else None
 
 
 def receptive_fields(net: Net) -> list[Field | None]:
@@ -163,12 +111,15 @@ def receptive_fields(net: Net) -> list[Field | None]:
     result = []
     for node in net.nodes:
         if node.bottom_names:
-            field = _through(node, [known.get(name) for name in node.bottom_names])
+            try:
+                seen = _through(node, [known.get(name) for name in node.bottom_names])
+            except OverflowError:  # odd resizing ratios one after the other
+                seen = None
         else:
-            field = Field() if node.tops and len(node.tops[0].shape) == 4 else None
+            seen = Field() if node.tops and len(node.tops[0].shape) == 4 else None
         for name, top in zip(node.top_names, node.tops, strict=True):
-            known[name] = field if len(top.shape) == 4 else None
-        result.append(field)
+            known[name] = seen if len(top.shape) == 4 else None
+        result.append(seen)
     return result
 
 
@@ -182,11 +133,14 @@ def field_of_view(node: Node, bottom: Field | None) -> int | None:
 
     With a stride of 8 this gives the paper's 224 (7x7, rate 4), 128 (4x4, rate 4), 224 (4x4, rate 8) and 224 (3x3,
     rate 12), and 7 * 32 = 224 for fc6 of the undecimated VGG-16 net with its stride of 32. It is a nominal figure: the
-    windows below overlap, so that the true receptive field is larger. None for layers without a window.
+    windows below overlap, so that the true receptive field is larger. None for layers without a window, and on blobs
+    finer than a stride of 8, which are no such trunk's output.
     """
     geometry = node.layer.geometry
     if geometry is None or bottom is None:
         return None
     axis = bottom.width
+    if axis.step < 8 * axis.resized:
+        return None
     span = (geometry.kernel[1] - 1) * geometry.dilation[1] * axis.step
     return round(span + CLASSIFICATION_STRIDE * axis.resized)

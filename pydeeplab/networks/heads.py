@@ -66,7 +66,7 @@ def test_data(net: NetBuilder, dataset: Dataset, *, crop: tuple[int, int], label
 
 
 def deploy_data(net: NetBuilder, size: int = 513) -> None:
-    """An image of mean-subtracted BGR values, written into ``net.blobs['data']``; may be reshaped to any 8k+1."""
+    """An image of mean-subtracted BGR values, written into ``net.blobs['data']``; may be reshaped."""
     net.source("data", "Input", ["data"], input_param={"shape": {"dim": [1, 3, size, size]}})
 
 

@@ -22,13 +22,13 @@ datasets, in `<dataset>/<net>/`:
 |---|---|
 | `train.prototxt` | reads a list of images and label maps, ends in losses |
 | `test.prototxt` | reads a list of images, writes scores (VGG-16) or measures accuracy (ResNet-101) |
-| `deploy.prototxt` | blob `data` in, scores at full resolution out; any height and width of 8k+1 |
+| `deploy.prototxt` | blob `data` in, scores at full resolution out; any height and width of 8k+1 (`..._msc`: 32k+1) |
 | `solver.prototxt`, `solver2.prototxt` | settings of the first and the second stage of training |
 
 Use them by name or by path:
 
     pydeeplab summary voc12/vgg16_largefov
-    pydeeplab summary prototxt/voc12/resnet101_aspp_msc/train.prototxt --input 321x321
+    pydeeplab summary prototxt/voc12/resnet101_aspp_msc/train.prototxt --phase TRAIN
 
 Layers and shared parameters bear their published names, so published weights load. What only you can know is left as
 a placeholder, filled in with `--define NAME=VALUE`:
@@ -63,7 +63,7 @@ DIFFERENCES = """\
   experiment names and numbers of classes are filled in; lists lie in `<EXP>/list/`.
 - `loss` layers name their top, so that logs say which loss it is. Layers have no `include` rule: a file is one net.
 - Test nets of VGG-16 read no labels (`label_type: NONE`) and name the tops `label` and `data_dim`, which a `Silence`
-  layer takes.
+  layer takes; training nets do not name `data_dim`.
 - fc6 and fc7 of VGG-16 have a filler (`msra`). In the published files they start at zero when the weights do not hold
   them, and then never learn.
 - A multiplier of 1 is not written, nor are factors and pads that equal the default.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from pydeeplab.files import write_text
@@ -47,9 +49,9 @@ def _use(network: Network, dataset: Dataset, kind: str) -> list[str]:
     scores = "fc_fusion" if network.side_heads else "fc8_interp" if network.vgg else "fc1_interp"
     scores = "fc8_crop" if network.kernel_2 else scores
     mean = ", ".join(map(str, MEAN_BGR))
+    size = "32k+1 (8k+1 at each scale)" if network.multi_scale else "8k+1"
     return [
-        f"Use: blob data holds BGR values of 0..255 less {mean}, 8k+1 high and wide;",
-        f"     blob {scores} gets the scores.",
+        f"Use: blob data holds BGR values of 0..255 less {mean}, {size} high and wide; blob {scores} gets the scores."
     ]
 
 
@@ -70,7 +72,8 @@ def _solvers(network: Network, dataset: Dataset) -> dict[str, str]:
     return texts
 
 
-def all_files() -> dict[str, str]:
+@cache
+def all_files() -> Mapping[str, str]:
     """The text of every file, by its path below prototxt/."""
     files = {"README.md": readme()}
     for dataset in DATASETS:

@@ -107,12 +107,11 @@ def test_check_finds_what_is_missing_changed_or_astray(tmp_path: Path, capsys: p
     folder = prototxt_folder()
     assert folder is not None
     copy = tmp_path / "prototxt"
-    shutil.copytree(folder / "person_part", copy / "person_part")
+    shutil.copytree(folder, copy)
     (copy / "person_part" / "vgg16_7x7" / "train.prototxt").unlink()
     (copy / "person_part" / "vgg16_7x7" / "test.prototxt").write_text("changed")
     (copy / "person_part" / "vgg16_7x7" / "old.prototxt").write_text("")
-    found = [line for line in differences(copy) if line.startswith("person_part/")]
-    assert found == [
+    assert differences(copy) == [
         "person_part/vgg16_7x7/train.prototxt is missing",
         "person_part/vgg16_7x7/test.prototxt differs",
         "person_part/vgg16_7x7/old.prototxt is not one of the generator's",
@@ -120,11 +119,7 @@ def test_check_finds_what_is_missing_changed_or_astray(tmp_path: Path, capsys: p
     assert main(["--check", "--out", str(copy)]) == 1
     assert "run `python -m pydeeplab.networks`" in capsys.readouterr().err
     (copy / "person_part" / "vgg16_7x7" / "old.prototxt").unlink()
-    changed = write_all(copy)
-    assert {n for n in changed if n.startswith("person_part/")} == {
-        "person_part/vgg16_7x7/train.prototxt",
-        "person_part/vgg16_7x7/test.prototxt",
-    }
+    assert write_all(copy) == ["person_part/vgg16_7x7/train.prototxt", "person_part/vgg16_7x7/test.prototxt"]
     assert main(["--check", "--out", str(copy)]) == 0
     assert write_all(copy) == []
 

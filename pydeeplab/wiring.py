@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from pydeeplab.alignment import Placement, align_crop, place
 from pydeeplab.blob import Blob
 from pydeeplab.errors import LayerError, PrototxtError, PydeeplabError, did_you_mean
 from pydeeplab.layer import Layer, LayerContext, layer_class
@@ -73,6 +74,7 @@ class Wiring:
         self.outputs: list[str] = []
         self._needs_backward: dict[str, bool] = {}
         self._unread: set[str] = set()
+        self._placements: dict[str, Placement] = {}
 
     def build(self) -> Wiring:
         """Build everything; returns self."""
@@ -81,6 +83,7 @@ class Wiring:
         self._prune()
         if self._source.param.force_backward:
             self._force_backward()
+        self._mark_labels()
         for node in self.nodes:
             node.layer.need_backward = node.need_backward
         self.outputs = sorted(self._unread)
@@ -102,6 +105,8 @@ class Wiring:
         node = Node(layer, bottoms, tops, list(param.bottom), top_names)
         _check_counts(layer, len(bottoms), len(tops))
         _check_in_place(layer)
+        if param.type == "Crop":
+            align_crop(param, *(self._placements.get(name) for name in param.bottom))
         node.propagate_down = self._propagate_down(layer, param)
         try:
             layer.setup(bottoms, tops)
@@ -118,6 +123,19 @@ class Wiring:
         if param.type == "Input":
             self.inputs += top_names
         self.nodes.append(node)
+        if placement := place(node, self._placements):
+            self._placements.update((name, placement) for name in top_names if name != AUTOMATIC)
+
+    def _mark_labels(self) -> None:
+        """Tell layers that resize label maps for losses and accuracies so: class numbers must not be blended."""
+        label_uses: dict[str, bool] = {}
+        for node in reversed(self.nodes):
+            for item, name in enumerate(node.bottom_names):
+                passes_on = node.layer.type == "Split" and all(label_uses.get(t, False) for t in node.top_names)
+                is_label = passes_on or (item > 0 and item in node.layer.unpropagated_bottoms)
+                label_uses[name] = label_uses.get(name, True) and is_label
+            if hasattr(node.layer, "is_label"):
+                node.layer.is_label = label_uses.get(node.top_names[0], False)
 
     def _make_tops(self, layer: Layer, param: Any) -> tuple[list[Blob], list[str]]:
         names = list(param.top)

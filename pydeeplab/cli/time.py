@@ -1,8 +1,9 @@
 """measure how long each layer of a net takes
 
 Runs the net forward, and backward unless told not to, several times after one warm-up and prints, for each layer, the
-mean time, its share, the multiply-adds per second it reaches and the convolution engine that it chose, with the reason.
-Inputs are random; data layers are replaced by inputs of their shapes, so no files are needed.
+mean time, its share, the multiply-adds per second it reaches and the convolution engine that it chose; --why adds the
+reasons. Inputs are random; data layers are replaced by inputs of their shapes, so no files are needed. A net without a
+loss is run backward through all layers.
 """
 
 from __future__ import annotations
@@ -131,6 +132,8 @@ def _build(args: argparse.Namespace) -> Net:
             raise UsageError(f"--input-size wants HxW, such as 513x513; got '{args.input_size}'") from None
         size = (height, width)
     source = without_data_layers(read_net(find_net(args.net), defines=defines_of(args)), image_size=size)
+    if not any(layer.type.endswith("Loss") or layer.loss_weight for layer in source.param.layer):
+        source.param.force_backward = True
     phase = TRAIN if args.phase == "TRAIN" else TEST
     keep = "outputs" if args.lean else "all"
     net = Net.from_source(source, phase, level=args.level, stages=args.stage, engine=args.engine, keep=keep)

@@ -15,10 +15,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from pydeeplab.analysis import LayerSummary, NetSummary, Parameters, read_without_files, summarise
+from pydeeplab.cli._nets import defines_of
 from pydeeplab.cli._tables import format_table, has_colours, paint
 from pydeeplab.errors import UsageError
 from pydeeplab.layer import TEST, TRAIN
@@ -62,15 +63,8 @@ def _size(text: str | None) -> tuple[int, int] | None:
     return height, width
 
 
-def _defines(pairs: Iterable[str]) -> dict[str, str]:
-    split = [pair.partition("=") for pair in pairs]
-    if wrong := next((name for name, equals, _ in split if not equals), None):
-        raise UsageError(f"--define wants NAME=VALUE, got '{wrong}'")
-    return {name: value for name, _, value in split}
-
-
 def _summary(args: argparse.Namespace) -> NetSummary:
-    source = read_without_files(find_net(args.net), defines=_defines(args.define), image_size=_size(args.input))
+    source = read_without_files(find_net(args.net), defines=defines_of(args), image_size=_size(args.input))
     phase = TRAIN if args.phase == "TRAIN" else TEST
     return summarise(Net.from_source(source, phase, level=args.level, stages=args.stage), source.notes)
 

@@ -4,17 +4,18 @@
 #include "blas.h"
 
 #define GEMM_TILE ((ptrdiff_t)16)
-#define GEMM_WORTH_A_THREAD ((ptrdiff_t)1 << 17) /* multiply-adds */
+#define GEMM_WORTH_A_THREAD 131072.0 /* multiply-adds */
 
 void gemm_threads(const Blas *blas, char op_a, char op_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a,
                   ptrdiff_t lda, const float *b, ptrdiff_t ldb, float beta, float *c, ptrdiff_t ldc)
 {
-    const ptrdiff_t wanted = m * n / GEMM_WORTH_A_THREAD * k + m * n % GEMM_WORTH_A_THREAD * k / GEMM_WORTH_A_THREAD + 1;
-    const ptrdiff_t threads = wanted < omp_get_max_threads() ? wanted : omp_get_max_threads();
     const int columns = n >= m;
     const ptrdiff_t size = columns ? n : m;
-    const ptrdiff_t part = ((size + threads - 1) / threads + GEMM_TILE - 1) / GEMM_TILE * GEMM_TILE;
-#pragma omp parallel for schedule(static) num_threads((int)threads) if (threads > 1)
+    const double worth = (double)m * (double)n * (double)k / GEMM_WORTH_A_THREAD;
+    const ptrdiff_t most = omp_get_max_threads(), parts = worth > most ? most : (ptrdiff_t)worth + 1;
+    const ptrdiff_t part = ((size + parts - 1) / parts + GEMM_TILE - 1) / GEMM_TILE * GEMM_TILE;
+    /* Always the whole team or none: a team of another size makes OpenMP end and start threads. */
+#pragma omp parallel for schedule(static) if (part < size)
     for (ptrdiff_t begin = 0; begin < size; begin += part) {
         const ptrdiff_t count = size - begin < part ? size - begin : part;
         if (columns)

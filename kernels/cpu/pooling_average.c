@@ -7,68 +7,84 @@ static inline void add(float *restrict sum, const float *restrict x, ptrdiff_t n
         sum[j] += x[j * stride];
 }
 
-/* sum / (rows * columns), where the windows' sizes need not be equal; an empty window gives 0. */
-static inline float mean(float sum, Span rows, Span columns)
+/* The sizes that sums are divided by: of the rows of one line of windows, and of the columns of each window. Windows
+ * without pixels get 1: their sum is 0. */
+static inline float rows_size(Span rows) { return (float)(rows.full > 1 ? rows.full : 1); }
+
+static void column_sizes(const Pooling *pool, float *sizes)
 {
-    const ptrdiff_t size = rows.full * columns.full;
-    return sum / (float)(size > 1 ? size : 1);
+    for (ptrdiff_t q = 0; q < pool->columns; q++) {
+        const ptrdiff_t full = column_span(pool, q).full;
+        sizes[q] = (float)(full > 1 ? full : 1);
+    }
 }
 
-/* Sums down the columns of the window's rows into `line`, then along it. */
-VECTORISED static void average_plane(const Pooling *pool, const float *x, float *y, float *line)
+/* Memory of one thread: a line of the image, a line of windows, and the windows' sizes. */
+typedef struct {
+    float *pixels, *windows, *sizes;
+} Lines;
+
+/* Sums down the columns of the windows' rows into a line, then along it. */
+VECTORISED static void average_plane(const Pooling *pool, const float *x, float *y, Lines lines)
 {
     for (ptrdiff_t p = 0; p < pool->rows; p++, y += pool->columns) {
         const Span rows = row_span(pool, p);
         for (ptrdiff_t w = 0; w < pool->width; w++)
-            line[w] = 0.0f;
+            lines.pixels[w] = 0.0f;
         for (ptrdiff_t h = rows.begin; h < rows.end; h++)
-            add(line, x + h * pool->width, pool->width, 1);
+            add(lines.pixels, x + h * pool->width, pool->width, 1);
         for (ptrdiff_t q = 0; q < pool->columns; q++)
             y[q] = 0.0f;
         for (ptrdiff_t v = 0; v < pool->kernel_w; v++) {
             const Run run = column_run(pool, v);
             if (pool->stride_w == 1)
-                add(y + run.first, line + run.start, run.last - run.first, 1);
+                add(y + run.first, lines.pixels + run.start, run.last - run.first, 1);
             else
-                add(y + run.first, line + run.start, run.last - run.first, pool->stride_w);
+                add(y + run.first, lines.pixels + run.start, run.last - run.first, pool->stride_w);
         }
         for (ptrdiff_t q = 0; q < pool->columns; q++)
-            y[q] = mean(y[q], rows, column_span(pool, q));
+            y[q] /= rows_size(rows) * lines.sizes[q];
     }
 }
 
-/* What each image column gets from a row of windows into `line`, then that to every row of the windows. */
-VECTORISED static void average_gradient_plane(const Pooling *pool, const float *dy, float *dx, float *line)
+/* What each image column gets from a line of windows, then that to every row of the windows. */
+VECTORISED static void average_gradient_plane(const Pooling *pool, const float *dy, float *dx, Lines lines)
 {
     for (ptrdiff_t i = 0; i < pool->height * pool->width; i++)
         dx[i] = 0.0f;
     for (ptrdiff_t p = 0; p < pool->rows; p++, dy += pool->columns) {
         const Span rows = row_span(pool, p);
         for (ptrdiff_t w = 0; w < pool->width; w++)
-            line[w] = 0.0f;
-        for (ptrdiff_t q = 0; q < pool->columns; q++) {
-            const Span columns = column_span(pool, q);
-            const float share = mean(dy[q], rows, columns);
-            for (ptrdiff_t w = columns.begin; w < columns.end; w++)
-                line[w] += share;
+            lines.pixels[w] = 0.0f;
+        for (ptrdiff_t q = 0; q < pool->columns; q++)
+            lines.windows[q] = dy[q] / (rows_size(rows) * lines.sizes[q]);
+        for (ptrdiff_t v = 0; v < pool->kernel_w; v++) {
+            const Run run = column_run(pool, v);
+            if (pool->stride_w == 1)
+                add(lines.pixels + run.start, lines.windows + run.first, run.last - run.first, 1);
+            else
+                for (ptrdiff_t j = 0; j < run.last - run.first; j++)
+                    lines.pixels[run.start + j * pool->stride_w] += lines.windows[run.first + j];
         }
         for (ptrdiff_t h = rows.begin; h < rows.end; h++)
-            add(dx + h * pool->width, line, pool->width, 1);
+            add(dx + h * pool->width, lines.pixels, pool->width, 1);
     }
 }
 
-typedef void (*PlaneLoop)(const Pooling *pool, const float *given, float *made, float *line);
+typedef void (*PlaneLoop)(const Pooling *pool, const float *given, float *made, Lines lines);
 
 static void for_planes(const Pooling *pool, PlaneLoop loop, const float *given, ptrdiff_t given_size, float *made,
                        ptrdiff_t made_size)
 {
 #pragma omp parallel if (pool->planes * (given_size + made_size) > 32768)
     {
-        float *line = malloc((size_t)(pool->width + 1) * sizeof *line);
+        float *memory = malloc((size_t)(pool->width + 2 * pool->columns) * sizeof *memory);
+        const Lines lines = {memory, memory + pool->width, memory + pool->width + pool->columns};
+        column_sizes(pool, lines.sizes);
 #pragma omp for schedule(static)
         for (ptrdiff_t plane = 0; plane < pool->planes; plane++)
-            loop(pool, given + plane * given_size, made + plane * made_size, line);
-        free(line);
+            loop(pool, given + plane * given_size, made + plane * made_size, lines);
+        free(memory);
     }
 }
 

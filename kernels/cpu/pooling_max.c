@@ -3,38 +3,47 @@
 #include "pooling_window.h"
 #include "simd.h"
 
-/* best[j] = x[j * stride] where that is larger, and where[j] its position. NaN is never larger. */
+#define NOWHERE INT32_MIN
+
+/* best[j] = x[j * stride] where that is larger, and where[j] the place. NaN is never larger. The place is chosen by a
+ * bit mask: as a condition it would become a masked store, which some processors do one by one. */
 static inline void keep_larger(float *restrict best, int32_t *restrict where, const float *restrict x, ptrdiff_t n,
-                               ptrdiff_t stride, int32_t position)
+                               ptrdiff_t stride, int32_t place)
 {
     for (ptrdiff_t j = 0; j < n; j++) {
         const float value = x[j * stride];
-        const int larger = value > best[j];
-        best[j] = larger ? value : best[j];
-        where[j] = larger ? position + (int32_t)(j * stride) : where[j];
+        const int32_t larger = -(int32_t)(value > best[j]);
+        best[j] = value > best[j] ? value : best[j];
+        where[j] ^= (where[j] ^ place) & larger;
     }
 }
 
-/* The largest and its position, tap by tap in row-major order, so that the first of equal ones stays. */
+/* The largest and its position, tap by tap in row-major order, so that the first of equal ones stays. While a line is
+ * being made, `index` holds positions less q * stride_w, which are the same for a whole line. */
 VECTORISED static void max_plane_with_index(const Pooling *pool, const float *x, float *y, int32_t *index)
 {
-    for (ptrdiff_t p = 0; p < pool->rows; p++, y += pool->columns, index += pool->columns) {
+    const int32_t stride = (int32_t)pool->stride_w, columns = (int32_t)pool->columns;
+    for (ptrdiff_t p = 0; p < pool->rows; p++, y += columns, index += columns) {
         const Span rows = row_span(pool, p);
-        for (ptrdiff_t q = 0; q < pool->columns; q++) {
+        for (ptrdiff_t q = 0; q < columns; q++) {
             y[q] = -FLT_MAX;
-            index[q] = -1;
+            index[q] = NOWHERE;
         }
         for (ptrdiff_t h = rows.begin; h < rows.end; h++)
             for (ptrdiff_t v = 0; v < pool->kernel_w; v++) {
                 const Run run = column_run(pool, v);
-                const ptrdiff_t n = run.last - run.first, position = h * pool->width + run.start;
-                if (pool->stride_w == 1)
-                    keep_larger(y + run.first, index + run.first, x + position, n, 1, (int32_t)position);
-                else if (pool->stride_w == 2)
-                    keep_larger(y + run.first, index + run.first, x + position, n, 2, (int32_t)position);
+                const ptrdiff_t n = run.last - run.first;
+                const float *pixels = x + h * pool->width + run.start;
+                const int32_t place = (int32_t)(h * pool->width + v - pool->pad_w);
+                if (stride == 1)
+                    keep_larger(y + run.first, index + run.first, pixels, n, 1, place);
+                else if (stride == 2)
+                    keep_larger(y + run.first, index + run.first, pixels, n, 2, place);
                 else
-                    keep_larger(y + run.first, index + run.first, x + position, n, pool->stride_w, (int32_t)position);
+                    keep_larger(y + run.first, index + run.first, pixels, n, stride, place);
             }
+        for (int32_t q = 0; q < columns; q++)
+            index[q] = index[q] == NOWHERE ? -1 : index[q] + q * stride;
     }
 }
 

@@ -28,16 +28,28 @@ def _fan(values: NDArray[Any], filler: Any) -> float:
     return fan_in
 
 
+def _draw_normal(values: NDArray[Any], mean: float, std: float, random: np.random.Generator) -> None:
+    random.standard_normal(dtype=values.dtype, out=values)
+    values *= std
+    values += mean
+
+
+def _draw_uniform(values: NDArray[Any], low: float, high: float, random: np.random.Generator) -> None:
+    random.random(dtype=values.dtype, out=values)
+    values *= high - low
+    values += low
+
+
 def _constant(values: NDArray[Any], filler: Any, random: np.random.Generator) -> None:
     values[...] = filler.value
 
 
 def _uniform(values: NDArray[Any], filler: Any, random: np.random.Generator) -> None:
-    values[...] = random.uniform(filler.min, filler.max, values.shape)
+    _draw_uniform(values, filler.min, filler.max, random)
 
 
 def _gaussian(values: NDArray[Any], filler: Any, random: np.random.Generator) -> None:
-    values[...] = random.normal(filler.mean, filler.std, values.shape)
+    _draw_normal(values, filler.mean, filler.std, random)
     if filler.sparse >= 0:
         outputs = values.shape[0] if values.ndim else 1
         values *= random.random(values.shape) < filler.sparse / outputs
@@ -50,11 +62,11 @@ def _positive_unitball(values: NDArray[Any], filler: Any, random: np.random.Gene
 
 def _xavier(values: NDArray[Any], filler: Any, random: np.random.Generator) -> None:
     bound = math.sqrt(3 / _fan(values, filler))
-    values[...] = random.uniform(-bound, bound, values.shape)
+    _draw_uniform(values, -bound, bound, random)
 
 
 def _msra(values: NDArray[Any], filler: Any, random: np.random.Generator) -> None:
-    values[...] = random.normal(0, math.sqrt(2 / _fan(values, filler)), values.shape)
+    _draw_normal(values, 0, math.sqrt(2 / _fan(values, filler)), random)
 
 
 def _bilinear(values: NDArray[Any], filler: Any, random: np.random.Generator) -> None:
@@ -93,5 +105,6 @@ def fill(blob: Blob, filler: Any, random: np.random.Generator) -> None:
         )
     if filler.sparse != -1 and filler.type != "gaussian":
         raise PrototxtError(f"filler field 'sparse' is only for type gaussian, not {filler.type}")
-    if blob.count:
+    is_new_and_zero = filler.type == "constant" and filler.value == 0 and not blob.data_storage.capacity
+    if blob.count and not is_new_and_zero:
         FILLERS[filler.type](blob.data, filler, random)

@@ -9,7 +9,11 @@ from pathlib import Path
 
 from pydeeplab.errors import DataError
 
-__all__ = ["ImageList", "ListEntry", "read_lines"]
+__all__ = ["ImageList", "ListEntry", "MissingFileError", "read_lines"]
+
+
+class MissingFileError(DataError):
+    """A list, or a file that it names, does not exist: the folder is probably wrong."""
 
 
 def read_lines(path: str | os.PathLike[str], what: str = "list file") -> list[tuple[int, str]]:
@@ -24,7 +28,7 @@ def read_lines(path: str | os.PathLike[str], what: str = "list file") -> list[tu
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise DataError(f"{what} '{name}' does not exist (looked in {Path.cwd()})") from None
+        raise MissingFileError(f"{what} '{name}' does not exist (looked in {Path.cwd()})") from None
     except IsADirectoryError:
         raise DataError(f"{what} '{name}' is a folder") from None
     except UnicodeDecodeError as error:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.blob import Blob
 from pydeeplab.data.images import read_image, read_label
-from pydeeplab.data.lists import ImageList, ListEntry
+from pydeeplab.data.lists import ImageList, ListEntry, MissingFileError
 from pydeeplab.data.order import Order
 from pydeeplab.data.resize import resize
 from pydeeplab.data.transform import Augmenter, Draws
@@ -22,6 +22,8 @@ __all__ = ["Batch", "BatchLayer", "ListLayer"]
 
 Batch = list[NDArray[Any]]
 """One array per top."""
+
+_ADVICE = "Correct source or root_folder, or what --define gives for them (such as --define DATA_ROOT=FOLDER)."
 
 Shapes = list[tuple[int, ...]]
 
@@ -68,11 +70,10 @@ class BatchLayer(Layer):
             self.open_source()
         except UnsupportedError as error:
             raise self.error(str(error), UnsupportedError) from None
+        except MissingFileError as error:
+            raise self.error(f"{error}. {_ADVICE}", MissingFileError) from None
         except DataError as error:
-            advice = (
-                "Correct source or root_folder, or what --define gives for them (such as --define DATA_ROOT=FOLDER)"
-            )
-            raise self.error(f"{str(error).rstrip('.')}. {advice}.", DataError) from error.__cause__
+            raise self.error(str(error), DataError) from error.__cause__
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shapes = self.fixed_shapes()
@@ -159,7 +160,7 @@ class ListLayer(BatchLayer):
         if absent:
             entry, path = absent[0]
             count = f" ({len(absent)} files of the list are missing)" if len(absent) > 1 else ""
-            raise DataError(f"{self.list.where(entry)}: '{path}' does not exist{count}")
+            raise MissingFileError(f"{self.list.where(entry)}: '{path}' does not exist{count}")
         skip_range = int(self.options.rand_skip)
         shuffle = self.seed() if self.options.shuffle else None
         self.order = Order(len(self.list), shuffle, self.seed().below(skip_range) if skip_range else 0)

@@ -6,10 +6,12 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pydeeplab.data.lists import MissingFileError
 from pydeeplab.data.transform import Augmenter, Draws
 from pydeeplab.errors import DataError, UnsupportedError
 from pydeeplab.layer import TRAIN, register
@@ -29,16 +31,28 @@ def import_lmdb() -> Any:
     return lmdb
 
 
+_environments: WeakValueDictionary[Path, Any] = WeakValueDictionary()
+
+
+def _environment(lmdb: Any, path: Path) -> Any:
+    """The open database at ``path``: a process may open each one only once, and two nets may read the same."""
+    environment = _environments.get(path)
+    if environment is None:
+        environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False, subdir=path.is_dir())
+        _environments[path] = environment
+    return environment
+
+
 def records(path: str) -> Iterator[bytes]:
     """The values of an LMDB database in key order, round and round."""
     lmdb = import_lmdb()
     if not Path(path).exists():
-        raise DataError(f"database '{path}' does not exist (looked in {Path.cwd()})")
+        raise MissingFileError(f"database '{path}' does not exist (looked in {Path.cwd()})")
     try:
-        environment = lmdb.open(path, readonly=True, lock=False, readahead=False, subdir=Path(path).is_dir())
+        environment = _environment(lmdb, Path(path).resolve())
     except lmdb.Error as error:
         raise DataError(f"'{path}' is no LMDB database: {error}") from None
-    with environment, environment.begin(buffers=False) as transaction:
+    with environment.begin(buffers=False) as transaction:
         if not transaction.stat()["entries"]:
             raise DataError(f"database '{path}' is empty")
         while True:

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pydeeplab.data.lists import read_lines
+from pydeeplab.data.lists import MissingFileError, read_lines
 from pydeeplab.data.order import Order
 from pydeeplab.errors import DataError
 from pydeeplab.layer import register
@@ -56,7 +56,9 @@ class HDF5Data(BatchLayer):
                     )
                 rows = [np.asarray(file[top], np.float32) for top in self.param.top]
         except FileNotFoundError:
-            raise DataError(f"'{path}', listed in '{self.param.hdf5_data_param.source}', does not exist") from None
+            raise MissingFileError(
+                f"'{path}', listed in '{self.param.hdf5_data_param.source}', does not exist"
+            ) from None
         except OSError as error:
             raise DataError(f"'{path}' is no HDF5 file: {error}") from None
         counts = {top: array.shape[:1] for top, array in zip(self.param.top, rows, strict=True)}

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.data.images import read_image
+from pydeeplab.data.lists import MissingFileError
 from pydeeplab.data.resize import resize
 from pydeeplab.errors import DataError
 from pydeeplab.formats import read_mean
@@ -38,6 +39,8 @@ def read_windows(path: str, root_folder: str = "") -> list[Window]:
     """
     try:
         words = Path(path).read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        raise MissingFileError(f"window file '{path}' does not exist (looked in {Path.cwd()})") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"window file '{path}' cannot be read: {getattr(error, 'strerror', None) or error}") from None
     windows: list[Window] = []

@@ -17,6 +17,7 @@ import numpy as np
 
 import pydeeplab
 from pydeeplab.data.synthetic import CLASSES, IGNORE, scene
+from pydeeplab.evaluation import ConfusionMatrix
 
 ROOT = Path(__file__).resolve().parents[1]
 NET = ROOT / "prototxt" / "tiny" / "aspp"
@@ -63,16 +64,11 @@ def train(iterations: int, seed: int, base_rate: float) -> pydeeplab.Net:
 
 def mean_iou(net: pydeeplab.Net) -> float:
     """Mean intersection over union on the validation scenes, by the rule of the VOC devkit."""
-    classes = len(CLASSES)
-    confusion = np.zeros((classes, classes), np.int64)
+    scores = ConfusionMatrix(len(CLASSES), IGNORE)
     for seed in VALIDATION:
         image, labels = prepare(seed)
-        predicted = net.forward(data=image[np.newaxis])["fc8_interp"][0].argmax(axis=0)
-        valid = labels != IGNORE
-        pairs = classes * labels[valid].astype(np.int64) + predicted[valid]
-        confusion += np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-    hits = np.diag(confusion)
-    return float((hits / (confusion.sum(0) + confusion.sum(1) - hits)).mean())
+        scores.update(labels, net.forward(data=image[np.newaxis])["fc8_interp"][0].argmax(axis=0))
+    return scores.mean_iou()
 
 
 def main() -> None:

@@ -12,13 +12,14 @@ VECTORISED static void splat_piece(const float *x, ptrdiff_t p, const int32_t *s
     const int32_t last = start[end] - 1;
     for (ptrdiff_t v = begin; v < end; v++) {
         const int32_t first = start[v], stop = start[v + 1];
-        for (int32_t e = first + AHEAD; e < stop + AHEAD; e++)
-            fetch_row(x + (ptrdiff_t)point[e < last ? e : last] * p, p);
 #define SPLAT(type, count, at)                                                       \
     do {                                                                             \
         type sum_[count] = {0};                                                      \
-        for (int32_t e = first; e < stop; e++)                                       \
+        for (int32_t e = first; e < stop; e++) {                                     \
+            if ((at) == 0)                                                           \
+                fetch_row(x + (ptrdiff_t)point[e + AHEAD < last ? e + AHEAD : last] * p, p); \
             ADD_ROW(type, count, sum_, share[e], x + (ptrdiff_t)point[e] * p + (at)); \
+        }                                                                            \
         STORE_ROW(type, count, values + v * p + (at), sum_);                         \
     } while (0)
         FOR_COLUMNS(p, SPLAT);
@@ -99,7 +100,7 @@ void lattice_gather(const float *x, ptrdiff_t p, const int32_t *start, const int
         for (int axis = 0; axis < k; axis++) {
             const float *from = axis % 2 ? second : first;
             float *to = axis % 2 ? first : second;
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)
             for (ptrdiff_t b = 0; b < blurs; b++) {
                 const ptrdiff_t begin = b * BLUR_VERTICES, end = begin + BLUR_VERTICES < m ? begin + BLUR_VERTICES : m;
                 blur_piece(from, p, neighbour + axis * m * 2, begin, end, to);

@@ -10,7 +10,7 @@
 typedef float Vector __attribute__((vector_size(32), aligned(4), may_alias));
 typedef float HalfVector __attribute__((vector_size(16), aligned(4), may_alias));
 
-enum { LANES = 8, AHEAD = 8 };
+enum { LANES = 8, AHEAD = 16 };
 
 /* Starts loading a row; the hardware follows rows that are longer than two cache lines. */
 INLINE void fetch_row(const float *row, ptrdiff_t p)

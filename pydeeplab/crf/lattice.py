@@ -22,6 +22,7 @@ NORMALIZATIONS = ("after", "symmetric", "before", "none")
 
 _SMALLEST = 1e-20
 _GROUP = 4
+_MOST_CORNERS = 2**31 - 1
 
 
 class PermutohedralLattice:
@@ -85,6 +86,8 @@ class PermutohedralLattice:
         if points is None:
             points = len(array)
             array = np.concatenate([array, np.zeros((-points % _GROUP, array.shape[1]), array.dtype)])
+        if array.shape[0] * (array.shape[1] + 1) > _MOST_CORNERS:
+            raise DataError(f"{len(array)} points are too many for one lattice; cut the image into tiles")
         self.points, self.dimension, self.dtype = points, array.shape[1], dtype
         self._build(np.ascontiguousarray(array, dtype))
 

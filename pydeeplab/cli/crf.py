@@ -28,8 +28,10 @@ from pydeeplab.cli._nets import add_threads_argument, apply_threads
 from pydeeplab.cli._progress import Progress
 from pydeeplab.crf import NORMALIZATIONS, PRESETS, CRFParameters, DenseCRF, scores_from_labels
 from pydeeplab.crf.files import MAP_SUFFIXES, expand_images, match_files, read_maps
+from pydeeplab.data.classes import ClassSet, class_set
+from pydeeplab.data.drawing import overlay
 from pydeeplab.data.images import read_image, read_label
-from pydeeplab.data.palette import ClassSet, class_set, overlay, write_label_png, write_png
+from pydeeplab.data.palette import write_label_png, write_png
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.files import atomic_path
 

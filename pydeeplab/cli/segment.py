@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
 from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._tables import format_table, has_colours
+from pydeeplab.data.classes import CLASS_SETS, read_palette
 from pydeeplab.data.images import IMAGE_SUFFIXES, read_image
-from pydeeplab.data.palette import CLASS_SETS, read_palette, write_png
+from pydeeplab.data.palette import write_png
 from pydeeplab.errors import PydeeplabError, UsageError
 from pydeeplab.files import atomic_path
 from pydeeplab.formats import read_mean

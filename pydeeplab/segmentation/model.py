@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydeeplab.data.palette import ClassSet, class_set, voc_palette
+from pydeeplab.data.classes import ClassSet, class_set
+from pydeeplab.data.palette import voc_palette
 from pydeeplab.errors import UsageError, did_you_mean
 from pydeeplab.resources import weights_folder
 

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydeeplab.data.palette import ClassSet, add_legend, class_set, colorize, overlay, write_label_png
+from pydeeplab.data.classes import ClassSet, class_set
+from pydeeplab.data.drawing import add_legend, overlay
+from pydeeplab.data.palette import colorize, write_label_png
 
 __all__ = ["Segmentation"]
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from pydeeplab.backend import get_backend
 from pydeeplab.crf import CRFParameters, DenseCRF
+from pydeeplab.data.classes import ClassSet, class_set
 from pydeeplab.data.images import read_image
-from pydeeplab.data.palette import ClassSet, class_set
 from pydeeplab.errors import DataError, LayerError, ShapeError, UsageError
 from pydeeplab.layer import TEST
 from pydeeplab.net import Net

@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from pydeeplab.data import class_set, colorize, decolorize, overlay, read_label, voc_palette, write_label_png
-from pydeeplab.data.palette import CLASS_SETS, add_legend, read_palette
+from pydeeplab.data.classes import CLASS_SETS, read_palette
+from pydeeplab.data.drawing import add_legend
 from pydeeplab.errors import DataError, UsageError
 
 KNOWN = {

@@ -27,7 +27,8 @@ def fixed_point(fraction):
 
 
 def image_resize_bilinear(x, y):
-    height, width, new_height, new_width = *x.shape[:2], *y.shape[:2]
+    height, width = x.shape[:2]
+    new_height, new_width = y.shape[:2]
     if (height, width) == (2 * new_height, 2 * new_width):
         quads = x.reshape(new_height, 2, new_width, 2, -1).astype(np.int32)
         y[...] = (quads.sum(axis=(1, 3)) + 2) >> 2

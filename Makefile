@@ -6,7 +6,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-NATIVE = $(wildcard kernels/cpu/*.pyx kernels/cpu/*.c kernels/cpu/*.h) setup.py pyproject.toml
+NATIVE = $(wildcard kernels/cpu/*.py* kernels/cpu/*.pxi kernels/cpu/*.c kernels/cpu/*.h) setup.py pyproject.toml
 
 .PHONY: install build demo test lint proto clean
 
@@ -28,11 +28,15 @@ $(VENV)/.lint: pyproject.toml $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet "ruff>=0.6" "mypy>=1.11"
 	touch $@
 
+demo: install
+	$(BIN)/pydeeplab demo -o demo
+
 test: install
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:

@@ -15,6 +15,7 @@ from pydeeplab.blob import Blob, BlobVec
 from pydeeplab.errors import UsageError, WeightsError, did_you_mean
 from pydeeplab.formats import LoadReport, load_weights, write_weights
 from pydeeplab.layer import TEST, TRAIN, Layer, LayerContext, Workspace
+from pydeeplab.layers.memory_data import MemoryData
 from pydeeplab.lean import AffineChain, LeanPlan
 from pydeeplab.node import Node
 from pydeeplab.params import Param
@@ -175,6 +176,7 @@ class Net:
         self.name: str = self.source.param.name
         self.workspace = Workspace(self.backend, np.dtype(dtype))
         context = LayerContext(phase, self.backend, np.dtype(dtype), engine, self.workspace, new_generator())
+        context.search_path = [os.path.dirname(os.path.abspath(source.path))] if os.path.isfile(source.path) else []
         wiring = Wiring(self.source, context).build()
         self._nodes: list[Node] = wiring.nodes
         self._blob_names = wiring.blob_names
@@ -398,6 +400,15 @@ class Net:
         """Pass changed input shapes through all layers without computing anything."""
         for node in self._nodes:
             node.reshape()
+
+    def set_input_arrays(self, data: NDArray[Any], labels: NDArray[Any]) -> None:
+        """Give a net whose first layer is MemoryData the arrays to take its batches from."""
+        first = self.layers[0]
+        if not isinstance(first, MemoryData):
+            raise UsageError(f"set_input_arrays needs a net whose first layer is MemoryData; it is {first.type}")
+        first.set_arrays(data, labels)
+
+    _set_input_arrays = set_input_arrays
 
     def clear_param_diffs(self) -> None:
         """Set the gradients of all parameters to zero."""

@@ -119,7 +119,7 @@ def _check_array(
     for symbol, size in zip(argument.dims, shape, strict=True):
         if bound.setdefault(symbol, size) != size:
             raise ShapeError(
-                f"kernel {kernel}: {argument.name} has shape {shape}, but {symbol} is {bound[symbol]} in an earlier argument"
+                f"kernel {kernel}: {argument.name} has shape {shape}, but {symbol} is {bound[symbol]} in an earlier one"
             )
 
 

@@ -118,7 +118,8 @@ class NetSource:
         where = self.where(layer_index, field, item) or self.where(layer_index)
         return f"{where}: " if where else f"{self.path}: "
 
-    def _derived(self, param: Any, indices: Sequence[int]) -> NetSource:
+    def derived(self, param: Any, indices: Sequence[int]) -> NetSource:
+        """A changed net whose layer i comes from layer ``indices[i]`` of this one, so that places are still known."""
         origins = [self._origins[index] for index in indices]
         return NetSource(param, self.path, dialect=self.dialect, notes=self.notes, origins=origins, text=self._text)
 
@@ -143,7 +144,7 @@ class NetSource:
         param.CopyFrom(self.param)
         del param.layer[:]
         param.layer.extend(self.param.layer[index] for index in kept)
-        return self._derived(param, kept)
+        return self.derived(param, kept)
 
     def with_splits(self) -> NetSource:
         """The net with a Split layer behind every blob that more than one layer reads; see `splits.insert_splits`.
@@ -154,7 +155,7 @@ class NetSource:
             A bottom is no earlier layer's top.
         """
         param, indices = insert_splits(self.param, self._place)
-        return self._derived(param, indices)
+        return self.derived(param, indices)
 
 
 class SolverSource:

@@ -62,4 +62,4 @@ def without_labels(source: NetSource) -> NetSource:
     param = caffe_pb2.NetParameter(name=source.param.name)
     read = {name for _, layer in kept for name in layer.bottom}
     param.layer.extend(_as_input(layer, read) if layer.type in DATA_LAYERS else layer for _, layer in kept)
-    return source._derived(param, [index for index, _ in kept])
+    return source.derived(param, [index for index, _ in kept])

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydeeplab.formats.mat import write_mat
 
 from pydeeplab import Net
 from pydeeplab.compare import Dump, compare, dump_script, read_dump, record, write_dump
 from pydeeplab.compare.comparison import ulp_distance
 from pydeeplab.errors import DataError
+from pydeeplab.formats.mat import write_mat
 
 TEXT = """
 force_backward: true

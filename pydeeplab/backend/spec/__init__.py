@@ -27,7 +27,7 @@ _SCALAR = re.compile(r"(int|float|bool)\s+(\w+)$")
 
 @dataclass(frozen=True)
 class Array:
-    """An array argument: ``access`` is in, out, inout or scratch; ``dtype`` is real (the net's type) or a NumPy name."""
+    """An array argument. ``access`` is in, out, inout or scratch; ``dtype`` real (the net's type) or a NumPy name."""
 
     name: str
     access: str

@@ -75,7 +75,8 @@ class Backend:
 def _missing(name: str, backend: str) -> Callable[..., None]:
     def stub(*_: object) -> None:
         raise UnsupportedError(
-            f"[{name}] has no {backend} implementation. Use another backend: {', '.join(b for b in BACKENDS if b != backend)}."
+            f"[{name}] has no {backend} implementation. "
+            f"Use another backend: {', '.join(b for b in BACKENDS if b != backend)}."
         )
 
     return stub

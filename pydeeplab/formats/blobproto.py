@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pydeeplab.errors import WeightsError
 from pydeeplab.files import atomic_path
-from pydeeplab.formats import wire
 from pydeeplab.formats.weights import StoredBlob, describe_shape
+from pydeeplab.proto import wire
 
 __all__ = ["MAX_MESSAGE", "encode_blob", "map_file", "parse_blob", "write_message"]
 

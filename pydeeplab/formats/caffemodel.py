@@ -6,11 +6,10 @@ import os
 from typing import Any, NamedTuple
 
 from pydeeplab.errors import WeightsError
-from pydeeplab.formats import wire
 from pydeeplab.formats.blobproto import encode_blob, map_file, parse_blob, write_message
 from pydeeplab.formats.sniff import damaged, identify
 from pydeeplab.formats.weights import LayerWeights, PerLayer, WeightsFile, per_layer
-from pydeeplab.proto import caffe_pb2
+from pydeeplab.proto import caffe_pb2, wire
 from pydeeplab.proto.dialects import V1_TYPES, v1_type_name
 
 __all__ = ["parse_caffemodel", "read_caffemodel", "write_caffemodel"]

@@ -14,7 +14,7 @@ from pydeeplab.files import atomic_path
 from pydeeplab.formats.blobproto import encode_blob, map_file, parse_blob, write_message
 from pydeeplab.formats.sniff import damaged, identify
 from pydeeplab.formats.weights import as_real, describe_shape
-from pydeeplab.formats.wire import WireError
+from pydeeplab.proto.wire import WireError
 
 __all__ = ["read_mean", "write_mean"]
 

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.files import atomic_path
-from pydeeplab.formats import wire
 from pydeeplab.formats.blobproto import encode_blob, map_file, parse_blob, write_message
 from pydeeplab.formats.hdf5 import hdf5_errors
 from pydeeplab.formats.sniff import damaged, identify
 from pydeeplab.formats.weights import as_real
+from pydeeplab.proto import wire
 
 __all__ = ["SolverState", "read_solver_state", "write_solver_state"]
 

@@ -7,8 +7,8 @@ caffemodel is for, names and blobs, has the same numbers everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
@@ -17,84 +17,22 @@ from pydeeplab.proto import caffe_pb2
 from pydeeplab.proto.dialects import DECONVNET, DEEPLAB_V1
 from pydeeplab.proto.upgrade import upgrade_net
 from pydeeplab.proto.upgrade_v1 import move_data_transforms, upgrade_v1_layer
+from pydeeplab.proto.wire import BYTES, FIXED32, VARINT, Field, WireError, encode_varint, walk
 
 __all__ = ["parse_binary_net"]
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _NET_LAYERS, _NET_LAYER = 2, 100
 _AGAIN = "Copy or download it again, and compare its size or checksum with the source."
 
 
-class _Field(NamedTuple):
-    """One encoded field: where it starts, where its value is, and the value itself if it is a varint."""
-
-    number: int
-    kind: int
-    start: int
-    value: int
-    end: int
-    varint: int
-
-
-class _BrokenError(Exception):
-    """Bytes are no protobuf message."""
-
-
-def _varint(buffer: memoryview, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while position < len(buffer):
-        byte = buffer[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-        if shift > 63:
-            raise _BrokenError("a number has more than ten bytes")
-    raise _BrokenError("it ends within a number")
-
-
-def _fields(buffer: memoryview) -> Iterator[_Field]:
-    position = 0
-    while position < len(buffer):
-        start = position
-        tag, position = _varint(buffer, position)
-        number, kind = tag >> 3, tag & 7
-        value, size = 0, 0
-        if kind == _VARINT:
-            value_start = position
-            value, position = _varint(buffer, position)
-        elif kind in (_FIXED32, _FIXED64, _BYTES) and number > 0:
-            if kind == _BYTES:
-                size, position = _varint(buffer, position)
-            else:
-                size = 4 if kind == _FIXED32 else 8
-            value_start = position
-            position += size
-        else:
-            raise _BrokenError(f"byte {buffer[start]:#04x} begins no field")
-        if position > len(buffer):
-            raise _BrokenError(f"a field of {size} bytes is announced, {len(buffer) - value_start} bytes are left")
-        yield _Field(number, kind, start, value_start, position, value)
-
-
 def _text(buffer: memoryview, number: int) -> str:
     """The first value of a string field, empty if there is none."""
-    values = (buffer[field.value : field.end] for field in _fields(buffer) if field.number == number)
+    values = (buffer[field.value : field.end] for field in walk(buffer) if field.number == number)
     return bytes(next(values, b"")).decode(errors="replace")
 
 
-def _encode(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 Bytes = bytes | memoryview
-Rewrite = Callable[[_Field, memoryview], bytes | None]
+Rewrite = Callable[[Field, memoryview], bytes | None]
 """From a field and its value to all its bytes as they should be: None leaves it as it is, empty bytes drop it."""
 
 
@@ -102,16 +40,16 @@ def _rewritten(buffer: memoryview, rewrite: Rewrite) -> Bytes:
     """A message with its fields rewritten; the same buffer if nothing changes."""
     pieces: list[Bytes] = []
     changed = False
-    for field in _fields(buffer):
+    for field in walk(buffer):
         piece = rewrite(field, buffer[field.value : field.end])
         changed = changed or piece is not None
         pieces.append(buffer[field.start : field.end] if piece is None else piece)
     return b"".join(pieces) if changed else buffer
 
 
-def _tagged(field: _Field, number: int, value: Bytes) -> bytes:
-    size = _encode(len(value)) if field.kind == _BYTES else b""
-    return b"".join((_encode(number << 3 | field.kind), size, value))
+def _tagged(field: Field, number: int, value: Bytes) -> bytes:
+    size = encode_varint(len(value)) if field.kind == BYTES else b""
+    return b"".join((encode_varint(number << 3 | field.kind), size, value))
 
 
 # --------------------------------------------------------------------------------------------------- the current format
@@ -159,13 +97,13 @@ _PSPNET_BN = {1: 1001, 2: 1002, 3: 1003, 4: 1004, 5: 1005, 6: 1006}
 _ESSENTIAL = frozenset((1, 2, 3, 4, 5, 6, 7, 10))
 
 
-def _convolution(field: _Field, value: memoryview, *, old_format: bool) -> bytes | None:
+def _convolution(field: Field, value: memoryview, *, old_format: bool) -> bytes | None:
     """Tell DeepLab v1's hole (17), hole_h (18) and hole_w (19) from force_nd_im2col (17) and dilation (18).
 
     The old format had no dilation. In the current one PSPNet still writes holes, recognised by a hole_w, or by a value
     that is no truth value.
     """
-    present = {inner.number: inner.varint for inner in _fields(value)}
+    present = {inner.number: inner.varint for inner in walk(value)}
     if old_format or 19 in present:
         holes = {17: 1017, 18: 1018, 19: 1019}
     else:
@@ -180,8 +118,8 @@ def _convolution(field: _Field, value: memoryview, *, old_format: bool) -> bytes
 
 def _bn(value: memoryview) -> Bytes:
     """PSPNet's BNParameter; SegNet's, under another number, is as caffe.proto has it."""
-    momentum = any(inner.number == 3 and inner.kind == _FIXED32 for inner in _fields(value))
-    frozen = any(inner.number == 5 and inner.kind == _VARINT for inner in _fields(value))
+    momentum = any(inner.number == 3 and inner.kind == FIXED32 for inner in walk(value))
+    frozen = any(inner.number == 5 and inner.kind == VARINT for inner in walk(value))
     if not (momentum or frozen):
         return value
     return _rewritten(value, lambda inner, part: _tagged(inner, _PSPNET_BN.get(inner.number, inner.number), part))
@@ -189,12 +127,10 @@ def _bn(value: memoryview) -> Bytes:
 
 def _current_layer(view: memoryview) -> Bytes:
     """A LayerParameter of any dialect with caffe.proto's numbers."""
-    layer_type = next(
-        (bytes(view[f.value : f.end]).decode(errors="replace") for f in _fields(view) if f.number == 2), ""
-    )
+    layer_type = next((bytes(view[f.value : f.end]).decode(errors="replace") for f in walk(view) if f.number == 2), "")
     meant = _MEANT.get(layer_type, {})
 
-    def rewrite(field: _Field, value: memoryview) -> bytes | None:
+    def rewrite(field: Field, value: memoryview) -> bytes | None:
         number = field.number
         if number in meant:
             return _tagged(field, _NUMBER[meant[number]], _bn(value) if meant[number] == "bn_param" else value)
@@ -208,7 +144,7 @@ def _current_layer(view: memoryview) -> Bytes:
 
 
 def _essential(view: memoryview, numbers: frozenset[int]) -> Bytes:
-    return b"".join(view[field.start : field.end] for field in _fields(view) if field.number in numbers)
+    return b"".join(view[field.start : field.end] for field in walk(view) if field.number in numbers)
 
 
 # -------------------------------------------------------------------------------------------------------- the V1 format
@@ -227,7 +163,7 @@ def _v1_dialect(layers: list[memoryview]) -> str:
     """Whose V1 format this is: the numbers of layer types from 39 on tell, together with the fields beside them."""
     found = ""
     for view in layers:
-        fields = {field.number: field.varint for field in _fields(view)}
+        fields = {field.number: field.varint for field in walk(view)}
         kind = fields.get(_V1_TYPE, 0)
         if (kind == 42 and 44 in fields) or (kind == 43 and (45 in fields or 6 in fields)):
             return DECONVNET
@@ -240,9 +176,9 @@ def _v1_dialect(layers: list[memoryview]) -> str:
 def _has_hole(view: memoryview) -> bool:
     return any(
         inner.number in (17, 18, 19)
-        for field in _fields(view)
+        for field in walk(view)
         if field.number == _V1_CONVOLUTION
-        for inner in _fields(view[field.value : field.end])
+        for inner in walk(view[field.value : field.end])
     )
 
 
@@ -253,9 +189,9 @@ def _v1_layer(view: memoryview, dialect: str) -> Bytes:
         DECONVNET: (_DECONVNET_TYPES, _DECONVNET_FIELDS),
     }.get(dialect, ({}, {}))
 
-    def rewrite(field: _Field, value: memoryview) -> bytes | None:
+    def rewrite(field: Field, value: memoryview) -> bytes | None:
         if field.number == _V1_TYPE and field.varint in types:
-            return _encode(_V1_TYPE << 3 | _VARINT) + _encode(types[field.varint])
+            return encode_varint(_V1_TYPE << 3 | VARINT) + encode_varint(types[field.varint])
         if field.number in numbers:
             return _tagged(field, numbers[field.number], value)
         if field.number == _V1_CONVOLUTION:
@@ -272,7 +208,7 @@ def _parse(message: Any, view: memoryview, translate: Callable[[memoryview], Byt
     """Parse a layer; where a fork's own fields make no sense to us, parse what all dialects share."""
     try:
         message.MergeFromString(bytes(translate(view)))
-    except (DecodeError, _BrokenError):
+    except (DecodeError, WireError):
         message.Clear()
         message.MergeFromString(bytes(_essential(view, essential)))
 
@@ -280,7 +216,7 @@ def _parse(message: Any, view: memoryview, translate: Callable[[memoryview], Byt
 def _name(view: memoryview, number: int) -> str:
     try:
         return _text(view, number) or "?"
-    except _BrokenError:
+    except WireError:
         return "?"
 
 
@@ -290,15 +226,15 @@ def _split(data: memoryview, filename: str) -> tuple[bytes, list[memoryview], li
     current: list[memoryview] = []
     old: list[memoryview] = []
     try:
-        for field in _fields(data):
+        for field in walk(data):
             value = data[field.value : field.end]
-            if field.number == 1 and field.kind == _VARINT:
+            if field.number == 1 and field.kind == VARINT:
                 raise WeightsError(f"{filename} is no caffemodel; it looks like a solver state or a mean image.")
-            if field.kind == _BYTES and field.number in (_NET_LAYERS, _NET_LAYER):
+            if field.kind == BYTES and field.number in (_NET_LAYERS, _NET_LAYER):
                 (old if field.number == _NET_LAYERS else current).append(value)
             else:
                 rest.append(data[field.start : field.end])
-    except _BrokenError as error:
+    except WireError as error:
         layers = [_name(v, 1) for v in current] + [_name(v, _V1_NAME) for v in old]
         if layers:
             raise WeightsError(
@@ -366,7 +302,7 @@ def parse_binary_net(data: bytes | memoryview, *, filename: str = "<bytes>") -> 
             name = _name(old[0], _V1_NAME)
             _add_old_layers(net, old)
         return upgrade_net(net, keep_shapeless_inputs=False).param
-    except (DecodeError, _BrokenError) as error:
+    except (DecodeError, WireError) as error:
         raise WeightsError(f"{filename} is damaged at or after layer '{name}': {error}. {_AGAIN}") from None
     except PrototxtError as error:
         raise WeightsError(f"{filename}: {error}") from None
@@ -375,7 +311,7 @@ def parse_binary_net(data: bytes | memoryview, *, filename: str = "<bytes>") -> 
 def _add_old_layers(net: Any, old: list[memoryview]) -> None:
     """Convert one layer at a time, so that weights are never held in both formats at once."""
     dialect = _v1_dialect(old)
-    whole = any(field.number == _V1_V0_LAYER for view in old for field in _fields(view))
+    whole = any(field.number == _V1_V0_LAYER for view in old for field in walk(view))
     for view in old:
         layer = net.layers.add() if whole else caffe_pb2.V1LayerParameter()
         _parse(layer, view, lambda v: _v1_layer(v, dialect), _V1_ESSENTIAL)

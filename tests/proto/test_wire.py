@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pydeeplab.formats import wire
 from pydeeplab.formats.blobproto import encode_blob, parse_blob
-from pydeeplab.proto import caffe_pb2
+from pydeeplab.proto import caffe_pb2, wire
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
 INT64 = st.integers(-(2**63), 2**63 - 1)

@@ -8,17 +8,36 @@ different things in different forks are stepped over) and knows where a damaged 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Piece", "WireError", "fields", "integers", "length", "nested", "number", "packed", "signed", "text"]
+__all__ = [
+    "BYTES",
+    "FIXED32",
+    "FIXED64",
+    "VARINT",
+    "Field",
+    "Piece",
+    "WireError",
+    "encode_varint",
+    "fields",
+    "integers",
+    "length",
+    "nested",
+    "number",
+    "packed",
+    "signed",
+    "text",
+    "walk",
+]
 
 Piece = bytes | memoryview
 """A stretch of an encoded message; a message is a list of pieces, so that arrays are written without a copy."""
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+"""Wire types: how a field's value is encoded."""
 
 
 class WireError(ValueError):
@@ -45,47 +64,61 @@ def _varint(buffer: memoryview, position: int) -> tuple[int, int]:
         raise WireError("the data ends within a number", position) from None
 
 
-def fields(buffer: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Walk over the fields of a message.
+class Field(NamedTuple):
+    """One field of an encoded message, by offsets: from ``start`` to ``end``, its value's bytes from ``value`` on.
 
-    Parameters
-    ----------
-    buffer : memoryview
-        The encoded message, bytes.
+    ``kind`` is its wire type; ``varint`` the number that it holds if that is `VARINT`.
+    """
 
-    Yields
-    ------
-    field : int
-        The field's number.
-    value : int or memoryview
-        An int for a varint, else the bytes: of a string, a sub-message, packed values, or one fixed-size value.
+    number: int
+    kind: int
+    start: int
+    value: int
+    end: int
+    varint: int
+
+
+def walk(buffer: memoryview) -> Iterator[Field]:
+    """Walk over the fields of an encoded message.
 
     Raises
     ------
     WireError
         The bytes end too early, or are not a protobuf message.
     """
-    position, end = 0, len(buffer)
-    while position < end:
+    position, length = 0, len(buffer)
+    while position < length:
         start = position
         key, position = _varint(buffer, position)
-        field, kind = key >> 3, key & 7
-        if kind == _VARINT:
-            value, position = _varint(buffer, position)
-            yield field, value
-            continue
-        if kind == _BYTES:
-            size, position = _varint(buffer, position)
-        elif kind in (_FIXED32, _FIXED64):
-            size = 4 if kind == _FIXED32 else 8
-        else:
+        number, kind = key >> 3, key & 7
+        if kind not in (VARINT, BYTES, FIXED32, FIXED64):
             raise WireError(f"byte {key & 0xFF:#04x} begins no protobuf field", start)
-        if field == 0:
+        if number == 0:
             raise WireError("a field numbered 0", start)
-        if size > end - position:
-            raise WireError(f"field {field} announces {size} bytes, {end - position} are left", start)
-        yield field, buffer[position : position + size]
-        position += size
+        value, varint = position, 0
+        if kind == VARINT:
+            varint, position = _varint(buffer, position)
+        elif kind == BYTES:
+            size, value = _varint(buffer, position)
+            position = value + size
+        else:
+            position += 4 if kind == FIXED32 else 8
+        if position > length:
+            raise WireError(f"field {number} announces {position - value} bytes, {length - value} are left", start)
+        yield Field(number, kind, start, value, position, varint)
+
+
+def fields(buffer: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """The fields of a message as (number, value): an int for a varint, else the bytes of a string, a sub-message,
+    packed values or one fixed-size value.
+
+    Raises
+    ------
+    WireError
+        The bytes end too early, or are not a protobuf message.
+    """
+    for field in walk(buffer):
+        yield field.number, field.varint if field.kind == VARINT else buffer[field.value : field.end]
 
 
 def signed(value: int) -> int:
@@ -104,7 +137,8 @@ def integers(value: int | memoryview) -> list[int]:
     return numbers
 
 
-def _encode_varint(value: int) -> bytes:
+def encode_varint(value: int) -> bytes:
+    """Encode an integer, negative ones as their 64-bit complement."""
     value &= (1 << 64) - 1
     out = bytearray()
     while value > 0x7F:
@@ -121,12 +155,12 @@ def length(pieces: Sequence[Piece]) -> int:
 
 def number(field: int, value: int) -> list[Piece]:
     """Encode an integer field."""
-    return [_encode_varint(field << 3 | _VARINT) + _encode_varint(value)]
+    return [encode_varint(field << 3 | VARINT) + encode_varint(value)]
 
 
 def nested(field: int, pieces: Sequence[Piece]) -> list[Piece]:
     """Encode a field that holds bytes: a string or a sub-message."""
-    return [_encode_varint(field << 3 | _BYTES) + _encode_varint(length(pieces)), *pieces]
+    return [encode_varint(field << 3 | BYTES) + encode_varint(length(pieces)), *pieces]
 
 
 def text(field: int, value: str) -> list[Piece]:
@@ -139,4 +173,4 @@ def packed(field: int, values: NDArray[Any] | Sequence[int]) -> list[Piece]:
     if isinstance(values, np.ndarray):
         little = values.astype(values.dtype.newbyteorder("<"), order="C", copy=False)
         return nested(field, [little.reshape(-1).view(np.uint8).data]) if values.size else []
-    return nested(field, [b"".join(map(_encode_varint, values))]) if values else []
+    return nested(field, [b"".join(map(encode_varint, values))]) if values else []

@@ -13,9 +13,10 @@ from typing import Any
 
 from pydeeplab.node import Node
 
-__all__ = ["Placement", "align_crop", "place"]
+__all__ = ["Line", "Placement", "align_crop", "place", "through_window"]
 
 Line = tuple[Fraction, Fraction]
+"""Step and shift: element i is centred at ``step * i + shift``."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Placement:
     width: Line = (Fraction(1), Fraction(0))
 
 
-def _through_window(line: Line, kernel: int, stride: int, pad: int, dilation: int, transposed: bool) -> Line:
+def through_window(line: Line, kernel: int, stride: int, pad: int, dilation: int, transposed: bool) -> Line:
+    """Where the elements of a sliding-window layer's top lie, from where those of its bottom do."""
     step, shift = line
     centre = Fraction((kernel - 1) * dilation, 2) - pad
     if transposed:
@@ -48,7 +50,7 @@ def place(node: Node, known: Mapping[str, Placement]) -> Placement | None:
     geometry = layer.window.geometry() if transposed else layer.geometry  # type: ignore[attr-defined]
     if geometry is not None:
         lines = [
-            _through_window(
+            through_window(
                 line, geometry.kernel[i], geometry.stride[i], geometry.pad[i], geometry.dilation[i], transposed
             )
             for i, line in enumerate((seen.height, seen.width))

@@ -154,11 +154,18 @@ class PermutohedralLattice:
         if scale is not self._share_scale:
             self._transpose(scale)
 
-    def gather(self, x: NDArray[Any], values: NDArray[Any], other: NDArray[Any]) -> None:
-        """Splat rows ``x`` (N, P) and blur them into ``values`` (vertices + 1, P), with as much scratch ``other``."""
-        self._backend.kernels.lattice_gather(x, self._start, self._point, self._share, self.neighbour, values, other)
+    def gather(self, x: NDArray[Any], values: NDArray[Any], other: NDArray[Any], *, adjoint: bool = False) -> None:
+        """Splat rows ``x`` (N, P) and blur them into ``values`` (vertices + 1, P), with as much scratch ``other``.
 
-    def filter(self, values: ArrayLike, normalization: str = "none") -> NDArray[Any]:
+        With ``adjoint`` the axes are blurred in reverse order.
+        """
+        neighbour = self.neighbour
+        if adjoint:
+            neighbour = self._memory.get("reversed", neighbour.shape, neighbour.dtype)
+            neighbour[...] = self.neighbour[::-1]
+        self._backend.kernels.lattice_gather(x, self._start, self._point, self._share, neighbour, values, other)
+
+    def filter(self, values: ArrayLike, normalization: str = "none", *, adjoint: bool = False) -> NDArray[Any]:
         """Filter values at the points.
 
         Parameters
@@ -166,6 +173,9 @@ class PermutohedralLattice:
         values : (N, C) or (N,) array
         normalization : {"none", "after", "before", "symmetric"}
             See `NORMALIZATIONS`.
+        adjoint : bool
+            Apply the transpose of the filter, which passes gradients back: the axes are blurred in reverse order, and
+            what scaled the results scales the values instead.
 
         Returns
         -------
@@ -181,10 +191,12 @@ class PermutohedralLattice:
             raise DataError(f"values must have one row for each of {self.points} points, got shape {x.shape}")
         rows = x.reshape(self.points, -1)
         before, after = self.scales(normalization)
+        if adjoint:
+            before, after = after, before
         self.scale_splat(before)
         shape = (self.vertices + 1, rows.shape[1])
         vertices = self._memory.get("values", shape, self.dtype)
-        self.gather(rows, vertices, self._memory.get("other", shape, self.dtype))
+        self.gather(rows, vertices, self._memory.get("other", shape, self.dtype), adjoint=adjoint)
         result = np.empty_like(rows)
         self._backend.kernels.lattice_slice(vertices, self.vertex, self.weight, result)
         result *= self.dtype.type(self.factor)

@@ -28,15 +28,16 @@ _OTHER_LUMA = ((4899, 9617, 1868), 14, 1 << 13)
 
 PathLike = str | os.PathLike[str]
 
+# Once for the process: filters are no business of threads. Beyond twice the size that it would warn of, Pillow raises.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
 
 @contextmanager
 def _opened(path: PathLike, what: str) -> Iterator[Image.Image]:
     """Open a picture; everything that can go wrong becomes a `DataError` that names the file."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as picture:
-                yield picture
+        with Image.open(path) as picture:
+            yield picture
     except FileNotFoundError:
         raise DataError(f"{what} '{os.fspath(path)}' does not exist") from None
     except IsADirectoryError:

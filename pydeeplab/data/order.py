@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pydeeplab.data.twister import Twister
 from pydeeplab.errors import DataError
 
@@ -32,31 +34,36 @@ class Order:
         if length <= skip:
             raise DataError(f"cannot skip {skip} of {length} items")
         self._shuffle = shuffle
-        self._items = list(range(length))
+        self._items = np.arange(length)
         self._position = skip
-        if shuffle:
-            shuffle.shuffle(self._items)
+        self._permute()
 
     def next(self) -> int:
         """The next item's index."""
-        item = self._items[self._position]
+        item = int(self._items[self._position])
         self._position += 1
         if self._position == len(self._items):
             self._position = 0
-            if self._shuffle:
-                self._shuffle.shuffle(self._items)
+            self._permute()
         return item
+
+    def _permute(self) -> None:
+        """Shuffle into a new array: states that were handed out keep the old one."""
+        if self._shuffle:
+            items = self._items.tolist()
+            self._shuffle.shuffle(items)
+            self._items = np.array(items)
 
     @property
     def state(self) -> dict[str, Any]:
-        """Where it stands, to be put back later: ``order.state = saved``."""
+        """Where it stands, to be put back later: ``order.state = saved``; its arrays are not to be changed."""
         random = self._shuffle.state if self._shuffle else None
-        return {"items": list(self._items), "position": self._position, "random": random}
+        return {"items": self._items, "position": self._position, "random": random}
 
     @state.setter
     def state(self, saved: dict[str, Any]) -> None:
         if len(saved["items"]) != len(self._items):
             raise DataError(f"the saved order has {len(saved['items'])} items, the data set {len(self._items)}")
-        self._items, self._position = list(saved["items"]), saved["position"]
+        self._items, self._position = np.array(saved["items"]), int(saved["position"])
         if self._shuffle and saved["random"]:
             self._shuffle.state = saved["random"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,52 +13,99 @@ from pydeeplab.blob import Blob
 from pydeeplab.data.images import read_image, read_label
 from pydeeplab.data.lists import ImageList, ListEntry, MissingFileError
 from pydeeplab.data.order import Order
+from pydeeplab.data.prefetch import Prefetcher
 from pydeeplab.data.resize import resize
 from pydeeplab.data.transform import Augmenter, Draws
 from pydeeplab.data.twister import Twister
 from pydeeplab.errors import DataError, PydeeplabError, UnsupportedError
 from pydeeplab.layer import TRAIN, Layer, LayerContext
+from pydeeplab.randomness import data_seeds
 
-__all__ = ["Batch", "BatchLayer", "ListLayer"]
+__all__ = ["Batch", "BatchLayer", "Items", "ListLayer", "Shapes"]
 
 Batch = list[NDArray[Any]]
 """One array per top."""
 
 _ADVICE = "Correct source or root_folder, or what --define gives for them (such as --define DATA_ROOT=FOLDER)."
+_SPARE_BATCHES = 2
 
-Shapes = list[tuple[int, ...]]
+Shapes = Sequence[tuple[int, ...]]
+Items = list[tuple[ListEntry, Draws]]
 
 
 class BatchLayer(Layer):
     """A layer without bottoms whose tops are the next batch of some data set.
 
-    A subclass opens its source in `open_source` and makes batches in `load`. ``next_batch`` may be replaced by a
-    function that gives batches made ahead.
+    A subclass opens its source in `open_source`, decides what the next batch is in `plan` (in order; everything random
+    happens there) and makes its arrays in `make`, which runs in background threads, several batches at a time. What
+    `plan` changes is its ``position``, which can be read and put back.
     """
 
     bottom_count = (0, 0)
     reshapes_always = True
+    augmenter: Augmenter | None = None
 
     def __init__(self, param: Any, context: LayerContext):
         super().__init__(param, context)
-        self.next_batch: Callable[[], Batch] = self.load
-        self._pending: Batch | None = None
+        self._ahead: Prefetcher[Any, Batch] = Prefetcher(self.plan, self.make, lambda: self.position)
+        self._pending: tuple[Any, Batch] | None = None
+        self._spare: deque[Batch] = deque(maxlen=_SPARE_BATCHES)
 
     def open_source(self) -> None:
         """Read what says which data there is; called once."""
         raise NotImplementedError
 
-    def load(self) -> Batch:
-        """The next batch."""
+    def plan(self) -> Any:
+        """What the next batch consists of; moves the position on."""
         raise NotImplementedError
+
+    def make(self, plan: Any) -> Batch:
+        """The arrays of a plan; called in any thread, so it changes nothing of the layer."""
+        raise NotImplementedError
+
+    @property
+    def position(self) -> dict[str, Any]:
+        """Where `plan` stands: numbers, strings and arrays, in nested dicts."""
+        raise NotImplementedError
+
+    @position.setter
+    def position(self, saved: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where the layer stands, to be put back later: ``layer.state = saved``.
+
+        It is the position of the next batch that a forward uses, however many more were made ahead: numbers, strings,
+        None and arrays (not to be changed), in nested dicts. A layer built from the same prototxt goes on from there
+        exactly.
+        """
+        state: dict[str, Any] = self._pending[0] if self._pending else self._ahead.state
+        return state
+
+    @state.setter
+    def state(self, saved: dict[str, Any]) -> None:
+        self._ahead.clear()
+        self._pending = None
+        self.position = saved
 
     def fixed_shapes(self) -> Shapes | None:
         """The tops' shapes where the parameters alone tell them, else None (they are those of the next batch)."""
         return None
 
+    def new_batch(self, shapes: Shapes) -> Batch:
+        """Arrays of these shapes with undefined contents; memory of batches that were used before where it fits."""
+        try:
+            used = self._spare.popleft()
+        except IndexError:
+            used = []
+        if [array.shape for array in used] == list(shapes):
+            return used
+        return [np.empty(shape, np.float32) for shape in shapes]
+
     def seed(self) -> Twister:
-        """A new generator, seeded from the net's."""
-        return Twister(int(self.context.random.integers(2**32)))
+        """A new generator, seeded as Caffe does: by the next number of the global one."""
+        return Twister(data_seeds().next())
 
     def check_batch_size(self, size: int) -> int:
         """``size`` if it is one."""
@@ -65,7 +113,25 @@ class BatchLayer(Layer):
             raise self.error(f"batch_size must be at least 1, got {size}")
         return size
 
+    @property
+    def transforms_randomly(self) -> bool:
+        """Whether items are mirrored, scaled or cropped by chance."""
+        transform = self.param.transform_param
+        crops = self.phase == TRAIN and bool(transform.crop_size or transform.crop_height)
+        return bool(transform.mirror or transform.scale_factors) or crops
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        # Caffe takes numbers from its global generator for: the transformation, what the source needs, the
+        # transformation once more (this one counts), and the thread that reads ahead.
+        seeds = data_seeds()
+        if self.transforms_randomly:
+            seeds.next()
+        self._open()
+        if self.transforms_randomly and self.augmenter is not None:
+            self.augmenter.random = self.seed()
+        seeds.next()
+
+    def _open(self) -> None:
         try:
             self.open_source()
         except UnsupportedError as error:
@@ -79,29 +145,32 @@ class BatchLayer(Layer):
         shapes = self.fixed_shapes()
         if shapes is None:
             if self._pending is None:
-                self._pending = self._fetch()
-            shapes = [array.shape for array in self._pending]
+                state = self.state
+                self._pending = state, self._fetch()
+            shapes = [array.shape for array in self._pending[1]]
         for blob, shape in zip(top, shapes, strict=False):
             blob.reshape(*shape)
 
     def _fetch(self) -> Batch:
         try:
-            return self.next_batch()
+            return self._ahead.next()
         except DataError as error:
             raise self.error(str(error), DataError) from error.__cause__
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        batch = self._pending if self._pending is not None else self._fetch()
+        batch = self._pending[1] if self._pending is not None else self._fetch()
         self._pending = None
         for blob, array in zip(top, batch, strict=False):
             blob.reshape(*array.shape)
             blob.data[...] = array
+        self._spare.append(batch)
 
 
 class ListLayer(BatchLayer):
     """A batch layer over the images of a list file; a subclass names its parameter message in `options`."""
 
     pad_images = False
+    augmenter: Augmenter
 
     @property
     def options(self) -> Any:
@@ -114,7 +183,7 @@ class ListLayer(BatchLayer):
             self.param.transform_param,
             train=self.phase == TRAIN,
             channels=self.channels,
-            random=self.seed(),
+            random=Twister(0),
             pad=self.pad_images,
             ignore_label=self.ignore_label,
         )
@@ -163,11 +232,20 @@ class ListLayer(BatchLayer):
             raise MissingFileError(f"{self.list.where(entry)}: '{path}' does not exist{count}")
         skip_range = int(self.options.rand_skip)
         shuffle = self.seed() if self.options.shuffle else None
-        self.order = Order(len(self.list), shuffle, self.seed().below(skip_range) if skip_range else 0)
+        self.order = Order(len(self.list), shuffle, data_seeds().below(skip_range) if skip_range else 0)
 
-    def draw_items(self) -> list[tuple[ListEntry, Draws]]:
-        """The next batch's items with their random numbers; what is random happens here and nowhere else."""
+    def plan(self) -> Items:
+        """The next batch's items with their random numbers."""
         return [(self.list[self.order.next()], self.augmenter.draw()) for _ in range(self.batch_size)]
+
+    @property
+    def position(self) -> dict[str, Any]:
+        return {"order": self.order.state, "draws": self.augmenter.random.state}
+
+    @position.setter
+    def position(self, saved: dict[str, Any]) -> None:
+        self.order.state = saved["order"]
+        self.augmenter.random.state = saved["draws"]
 
     def item_size(self) -> tuple[int, int] | None:
         """(height, width) of all items, or None where it is each image's own."""

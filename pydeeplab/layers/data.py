@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -13,10 +12,12 @@ from numpy.typing import NDArray
 
 from pydeeplab.data.lists import MissingFileError
 from pydeeplab.data.transform import Augmenter, Draws
+from pydeeplab.data.twister import Twister
 from pydeeplab.errors import DataError, UnsupportedError
 from pydeeplab.layer import TRAIN, register
 from pydeeplab.layers._batches import Batch, BatchLayer, Shapes
 from pydeeplab.proto import caffe_pb2
+from pydeeplab.randomness import data_seeds
 
 
 def import_lmdb() -> Any:
@@ -43,21 +44,49 @@ def _environment(lmdb: Any, path: Path) -> Any:
     return environment
 
 
-def records(path: str) -> Iterator[bytes]:
-    """The values of an LMDB database in key order, round and round."""
-    lmdb = import_lmdb()
-    if not Path(path).exists():
-        raise MissingFileError(f"database '{path}' does not exist (looked in {Path.cwd()})")
-    try:
-        environment = _environment(lmdb, Path(path).resolve())
-    except lmdb.Error as error:
-        raise DataError(f"'{path}' is no LMDB database: {error}") from None
-    with environment.begin(buffers=False) as transaction:
-        if not transaction.stat()["entries"]:
+class Records:
+    """The values of an LMDB database in key order, round and round.
+
+    Raises
+    ------
+    UnsupportedError
+        The package lmdb is not installed.
+    DataError
+        There is no such database, or it is empty.
+    """
+
+    def __init__(self, path: str):
+        lmdb = import_lmdb()
+        if not Path(path).exists():
+            raise MissingFileError(f"database '{path}' does not exist (looked in {Path.cwd()})")
+        try:
+            self._environment = _environment(lmdb, Path(path).resolve())
+        except lmdb.Error as error:
+            raise DataError(f"'{path}' is no LMDB database: {error}") from None
+        self._transaction = self._environment.begin(buffers=False)
+        if not self._transaction.stat()["entries"]:
             raise DataError(f"database '{path}' is empty")
-        while True:
-            for _, value in transaction.cursor():
-                yield value
+        self._cursor = self._transaction.cursor()
+        self._cursor.first()
+        self._path = path
+
+    def next(self) -> bytes:
+        """The next record."""
+        value: bytes = self._cursor.value()
+        if not self._cursor.next():
+            self._cursor.first()
+        return value
+
+    @property
+    def key(self) -> bytes:
+        """The next record's key; may be set to go there."""
+        key: bytes = self._cursor.key()
+        return key
+
+    @key.setter
+    def key(self, key: bytes) -> None:
+        if not self._cursor.set_key(key):
+            raise DataError(f"database '{self._path}' has no record '{key.decode(errors='replace')}' any more")
 
 
 def decode_datum(raw: bytes, *, color: bool | None = None) -> tuple[NDArray[Any], int]:
@@ -95,6 +124,7 @@ class Data(BatchLayer):
 
     type = "Data"
     top_count = (1, 2)
+    augmenter: Augmenter
 
     def open_source(self) -> None:
         param = self.param.data_param
@@ -107,31 +137,41 @@ class Data(BatchLayer):
         transform = self.param.transform_param
         color = param.force_encoded_color or transform.force_color
         self._color = True if color else False if transform.force_gray else None
-        self._records = records(param.source)
-        for _ in range(self.seed().below(int(param.rand_skip)) if param.rand_skip else 0):
-            next(self._records)
-        first = decode_datum(next(self._records), color=self._color)
-        self._first: tuple[NDArray[Any], int] | None = first
-        self.augmenter = Augmenter(transform, train=self.phase == TRAIN, channels=len(first[0]), random=self.seed())
+        self._records = Records(param.source)
+        for _ in range(data_seeds().below(int(param.rand_skip)) if param.rand_skip else 0):
+            self._records.next()
+        here = self._records.key
+        pixels, _ = decode_datum(self._records.next(), color=self._color)
+        self._records.key = here
+        self.augmenter = Augmenter(transform, train=self.phase == TRAIN, channels=len(pixels), random=Twister(0))
 
     def fixed_shapes(self) -> Shapes | None:
-        if self.augmenter.crop is None:
-            return None
-        return [(self.batch_size, self.augmenter.channels, *self.augmenter.crop), (self.batch_size,)]
+        return self._shapes(*self.augmenter.crop) if self.augmenter.crop else None
 
-    def _next_item(self) -> tuple[NDArray[Any], int, Draws]:
-        first, self._first = self._first, None
-        pixels, label = first or decode_datum(next(self._records), color=self._color)
-        return pixels, label, self.augmenter.draw()
+    def _shapes(self, height: int, width: int) -> Shapes:
+        return [(self.batch_size, self.augmenter.channels, height, width), (self.batch_size,)]
 
-    def load(self) -> Batch:
-        data, labels = None, np.empty(self.batch_size, np.float32)
-        for index in range(self.batch_size):
-            pixels, label, draws = self._next_item()
-            if data is None:
-                size = self.augmenter.output_size(*pixels.shape[1:])
-                data = np.empty((self.batch_size, len(pixels), *size), np.float32)
+    def plan(self) -> list[tuple[bytes, Draws]]:
+        """The next batch's records, with their random numbers."""
+        return [(self._records.next(), self.augmenter.draw()) for _ in range(self.batch_size)]
+
+    @property
+    def position(self) -> dict[str, Any]:
+        return {"key": self._records.key.hex(), "draws": self.augmenter.random.state}
+
+    @position.setter
+    def position(self, saved: dict[str, Any]) -> None:
+        self._records.key = bytes.fromhex(str(saved["key"]))
+        self.augmenter.random.state = saved["draws"]
+
+    def make(self, plan: list[tuple[bytes, Draws]]) -> Batch:
+        batch: Batch | None = None
+        for index, (record, draws) in enumerate(plan):
+            pixels, label = decode_datum(record, color=self._color)
+            if batch is None:
+                batch = self.new_batch(self._shapes(*self.augmenter.output_size(*pixels.shape[1:])))
+            data, labels = batch
             self.augmenter.apply_planes(pixels, draws, data[index])
             labels[index] = label
-        assert data is not None
-        return [data, labels]
+        assert batch is not None
+        return batch

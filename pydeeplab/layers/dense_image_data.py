@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from pydeeplab.data.lists import ImageList
 from pydeeplab.data.resize import resize
 from pydeeplab.data.transform import Augmenter
+from pydeeplab.data.twister import Twister
 from pydeeplab.errors import DataError
 from pydeeplab.layer import register
-from pydeeplab.layers._batches import Batch, ListLayer, Shapes
+from pydeeplab.layers._batches import Batch, Items, ListLayer, Shapes
 
 
 @register
@@ -43,7 +42,7 @@ class DenseImageData(ListLayer):
             transform,
             train=True,
             channels=self.channels,
-            random=self.seed(),
+            random=Twister(0),
             crop=(int(options.crop_height), int(options.crop_width)) if options.crop_height else None,
             mirror=bool(options.mirror or transform.mirror),
         )
@@ -52,6 +51,10 @@ class DenseImageData(ListLayer):
                 "label_divide_factor and a crop or scale_factors exclude each other: use new_height, new_width"
             )
         return augmenter
+
+    @property
+    def transforms_randomly(self) -> bool:
+        return bool(self.augmenter.mirror or self.augmenter.scale_factors or self.augmenter.crop)
 
     def read_list(self) -> ImageList:
         return ImageList(self.options.source, self.options.root_folder)
@@ -64,15 +67,15 @@ class DenseImageData(ListLayer):
         n, divisor = self.batch_size, self._divisor
         return [(n, self.channels, height, width), (n, 1, height // divisor, width // divisor)]
 
-    def load(self) -> Batch:
+    def make(self, plan: Items) -> Batch:
         batch: Batch | None = None
-        for index, (entry, draws) in enumerate(self.draw_items()):
+        for index, (entry, draws) in enumerate(plan):
             try:
                 image = self.read_pixels(entry)
                 label = self.read_label_map(entry, image.shape[:2])
                 if batch is None:
                     size = self.augmenter.output_size(*image.shape[:2])
-                    batch = [np.empty(shape, np.float32) for shape in self._shapes(*size)]
+                    batch = self.new_batch(self._shapes(*size))
                 data, labels = batch
                 if self._divisor == 1:
                     self.augmenter.apply(image, draws, data[index], label, labels[index, 0])

@@ -37,14 +37,16 @@ class HDF5Data(BatchLayer):
         self._next_file()
 
     def _next_file(self) -> None:
-        path = self.files[self._file_order.next()]
-        if path != self._loaded:
-            self._rows = self._read(path)
-            self._loaded = path
+        self._load(self.files[self._file_order.next()])
         self._row = 0
         self._row_order = list(range(len(self._rows[0])))
         if self._random:
             self._random.shuffle(self._row_order)
+
+    def _load(self, path: str) -> None:
+        if path != self._loaded:
+            self._rows = self._read(path)
+            self._loaded = path
 
     def _read(self, path: str) -> list[NDArray[Any]]:
         try:
@@ -67,16 +69,45 @@ class HDF5Data(BatchLayer):
             raise DataError(f"'{path}': all datasets need the same number of rows, at least one; got {text}")
         return rows
 
-    def load(self) -> Batch:
-        batch = [np.empty((self.batch_size, *array.shape[1:]), np.float32) for array in self._rows]
-        for index in range(self.batch_size):
-            for target, array in zip(batch, self._rows, strict=True):
-                if target.shape[1:] != array.shape[1:]:
+    def plan(self) -> list[tuple[NDArray[Any], ...]]:
+        """The next batch's rows, as views on the files' arrays, a tuple for each item."""
+        items = []
+        for _ in range(self.batch_size):
+            row = self._row_order[self._row]
+            items.append(tuple(array[row] for array in self._rows))
+            for first, here in zip(items[0], items[-1], strict=True):
+                if first.shape != here.shape:
                     raise DataError(
-                        f"'{self._loaded}' has rows of shape {array.shape[1:]}, the file before it {target.shape[1:]}"
+                        f"'{self._loaded}' has rows of shape {here.shape}, the file before it {first.shape}"
                     )
-                target[index] = array[self._row_order[self._row]]
             self._row += 1
             if self._row == len(self._row_order):
                 self._next_file()
+        return items
+
+    def make(self, plan: list[tuple[NDArray[Any], ...]]) -> Batch:
+        batch = self.new_batch([(self.batch_size, *row.shape) for row in plan[0]])
+        for index, rows in enumerate(plan):
+            for target, row in zip(batch, rows, strict=True):
+                target[index] = row
         return batch
+
+    @property
+    def position(self) -> dict[str, Any]:
+        random = self._random.state if self._random else None
+        rows = np.array(self._row_order)
+        return {"files": self._file_order.state, "file": self._loaded, "rows": rows, "row": self._row, "random": random}
+
+    @position.setter
+    def position(self, saved: dict[str, Any]) -> None:
+        self._load(saved["file"])
+        if len(saved["rows"]) != len(self._rows[0]):
+            raise self.error(
+                f"the saved state is of a file of {len(saved['rows'])} rows; '{saved['file']}' has "
+                f"{len(self._rows[0])} now",
+                DataError,
+            )
+        self._file_order.state = saved["files"]
+        self._row_order, self._row = [int(row) for row in saved["rows"]], int(saved["row"])
+        if self._random and saved["random"]:
+            self._random.state = saved["random"]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from pydeeplab.data.lists import ImageList
 from pydeeplab.errors import DataError
 from pydeeplab.layer import register
-from pydeeplab.layers._batches import Batch, ListLayer, Shapes
+from pydeeplab.layers._batches import Batch, Items, ListLayer, Shapes
 
 
 @register
@@ -29,16 +27,19 @@ class ImageData(ListLayer):
 
     def fixed_shapes(self) -> Shapes | None:
         size = self.item_size()
-        return [(self.batch_size, self.channels, *size), (self.batch_size,)] if size else None
+        return self._shapes(*size) if size else None
 
-    def load(self) -> Batch:
-        data, labels = None, np.empty(self.batch_size, np.float32)
-        for index, (entry, draws) in enumerate(self.draw_items()):
+    def _shapes(self, height: int, width: int) -> Shapes:
+        return [(self.batch_size, self.channels, height, width), (self.batch_size,)]
+
+    def make(self, plan: Items) -> Batch:
+        batch: Batch | None = None
+        for index, (entry, draws) in enumerate(plan):
             try:
                 image = self.read_pixels(entry)
-                if data is None:
-                    size = self.augmenter.output_size(*image.shape[:2])
-                    data = np.empty((self.batch_size, self.channels, *size), np.float32)
+                if batch is None:
+                    batch = self.new_batch(self._shapes(*self.augmenter.output_size(*image.shape[:2])))
+                data, labels = batch
                 self.augmenter.apply(image, draws, data[index])
                 labels[index] = int(entry.label or "")
             except ValueError as error:
@@ -46,5 +47,5 @@ class ImageData(ListLayer):
                     raise self.at(entry, error) from error.__cause__
                 wrong = DataError(f"expected a whole number after the image, got '{entry.label or ''}'")
                 raise self.at(entry, wrong) from None
-        assert data is not None
-        return [data, labels]
+        assert batch is not None
+        return batch

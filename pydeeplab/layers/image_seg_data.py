@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydeeplab.data.lists import ImageList, ListEntry
 from pydeeplab.errors import DataError
 from pydeeplab.layer import register
-from pydeeplab.layers._batches import Batch, ListLayer, Shapes
+from pydeeplab.layers._batches import Batch, Items, ListLayer, Shapes
 
 NONE, IMAGE, PIXEL = 0, 1, 2
 
@@ -74,15 +74,15 @@ class ImageSegData(ListLayer):
                 f"expected a whole number after the image (label_type IMAGE), got '{entry.label}'"
             ) from None
 
-    def load(self) -> Batch:
+    def make(self, plan: Items) -> Batch:
         batch: Batch | None = None
-        for index, (entry, draws) in enumerate(self.draw_items()):
+        for index, (entry, draws) in enumerate(plan):
             try:
                 image = self.read_pixels(entry)
                 label = self._label(entry, image.shape[:2])
                 height, width = self.augmenter.output_size(*image.shape[:2])
                 if batch is None:
-                    batch = [np.empty(shape, np.float32) for shape in self._shapes(height, width)]
+                    batch = self.new_batch(self._shapes(height, width))
                 data, labels, sizes = batch
                 self.augmenter.apply(image, draws, data[index], label, labels[index, 0])
                 sizes[index] = min(height, image.shape[0]), min(width, image.shape[1])

@@ -73,6 +73,16 @@ class MemoryData(Layer):
             )
         self._data, self._labels, self._position = data, labels.reshape(-1), 0
 
+    @property
+    def state(self) -> dict[str, int]:
+        """Where the layer stands in its arrays, to be put back later (the arrays themselves are the caller's)."""
+        return {"position": self._position}
+
+    @state.setter
+    def state(self, saved: dict[str, int]) -> None:
+        length = self.batch_size if self._data is None else len(self._data)
+        self._position = int(saved["position"]) % length
+
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         top[0].reshape(*self.shape)
         top[1].reshape(self.batch_size)

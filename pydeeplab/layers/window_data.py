@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,10 +131,22 @@ class WindowData(BatchLayer):
             for _ in range(count):
                 yield windows[self._random.below(len(windows))], self.mirror and self._random.below(2) == 1
 
-    def load(self) -> Batch:
+    def plan(self) -> list[tuple[Window, bool]]:
+        """The next batch's windows, and whether each is mirrored."""
+        return list(self._draw())
+
+    @property
+    def position(self) -> dict[str, Any]:
+        return {"random": self._random.state}
+
+    @position.setter
+    def position(self, saved: dict[str, Any]) -> None:
+        self._random.state = saved["random"]
+
+    def make(self, plan: list[tuple[Window, bool]]) -> Batch:
         data = np.zeros((self.batch_size, 3, self.crop, self.crop), np.float32)
         labels = np.zeros(self.batch_size, np.float32)
-        for index, (window, mirror) in enumerate(list(self._draw())):
+        for index, (window, mirror) in enumerate(plan):
             self._place(window, mirror, data[index])
             labels[index] = window.label if window.overlap >= self.param.window_data_param.fg_threshold else 0
         return [data, labels]

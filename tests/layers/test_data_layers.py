@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -15,10 +16,12 @@ from PIL import Image
 import pydeeplab
 from pydeeplab import TEST, TRAIN, Net
 from pydeeplab.data import resize, voc_palette, write_label_png
+from pydeeplab.data.prefetch import set_data_workers
 from pydeeplab.data.twister import Twister
 from pydeeplab.errors import DataError, LayerError, UnsupportedError
 from pydeeplab.formats import write_mean
 from pydeeplab.proto import caffe_pb2
+from pydeeplab.randomness import data_seeds
 from tests.support.external import shared, shared_root
 
 CASES = sorted(p.stem for p in shared_root().glob("reference/imageseg/*.prototxt")) if shared_root() else ["pad"]
@@ -34,13 +37,20 @@ def recorded() -> Iterator[Path]:
     os.chdir(before)
 
 
+@pytest.fixture
+def workers() -> Iterator[Callable[[int], None]]:
+    """`set_data_workers`, undone afterwards."""
+    yield set_data_workers
+    set_data_workers(None)
+
+
+@pytest.mark.parametrize("count", [0, 3])
 @pytest.mark.parametrize("case", CASES)
-def test_batches_of_caffe(recorded: Path, case: str) -> None:
+def test_batches_of_caffe(recorded: Path, case: str, count: int, workers: Callable[[int], None]) -> None:
     """Four passes of each recorded net; random ones with Caffe's draws for random_seed 1701."""
+    workers(count)
+    pydeeplab.set_random_seed(1701)
     net = Net(recorded / f"{case}.prototxt", TRAIN if case.startswith("train") else TEST)
-    global_numbers = Twister(1701)
-    global_numbers.next()
-    net.layers[0].augmenter.random = Twister(global_numbers.next())
     with np.load(recorded / f"{case}.npz") as expected:
         for step in range(4):
             net.forward()
@@ -154,6 +164,109 @@ def test_the_same_seed_gives_the_same_items(dataset: Dataset) -> None:
 
     for first, second in zip(run(), run(), strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+AUGMENTED = "crop_size: 6 mirror: true scale_factors: 0.5 scale_factors: 1 scale_factors: 1.5"
+
+
+@pytest.mark.parametrize("kind", ["ImageSegData", "ImageData", "DenseImageData"])
+def test_workers_change_nothing(dataset: Dataset, kind: str, workers: Callable[[int], None]) -> None:
+    if kind == "ImageData":
+        dataset.write("/0.png 1\n/1.png 2\n/2.png 3\n")
+
+    def run(count: int) -> list[np.ndarray]:
+        workers(count)
+        pydeeplab.set_random_seed(8)
+        options = "shuffle: true rand_skip: 3 new_height: 9 new_width: 13"
+        if kind == "ImageSegData":
+            options += " label_type: PIXEL"
+        net = dataset.net("crop_size: 4 mirror: true", options, TRAIN, kind)
+        return [np.concatenate([net.forward()[top].ravel() for top in ("data", "label")]) for _ in range(25)]
+
+    alone = run(0)
+    assert any((alone[0] != other).any() for other in alone)
+    for count in (1, 4):
+        np.testing.assert_array_equal(alone, run(count))
+
+
+def test_shuffling_and_skipping_take_caffes_numbers(dataset: Dataset) -> None:
+    """The global generator's numbers: transformation, shuffle, skip, transformation again, thread."""
+    pydeeplab.set_random_seed(8)
+    layer = dataset.net("crop_size: 4 mirror: true", "label_type: PIXEL shuffle: true rand_skip: 3", TRAIN).layers[0]
+    numbers = Twister(8)
+    numbers.next()
+    order = [0, 1, 2]
+    Twister(numbers.next()).shuffle(order)
+    skip = numbers.next() % 3
+    transformation = Twister(numbers.next())
+    assert layer.order.next() == order[skip]
+    assert layer.augmenter.draw().mirror == transformation.next()
+    numbers.next()
+    assert data_seeds().next() == numbers.next()
+
+
+def test_nothing_random_leaves_the_global_generator_to_others(dataset: Dataset) -> None:
+    pydeeplab.set_random_seed(8)
+    dataset.net("crop_size: 4", "label_type: PIXEL", TEST)
+    numbers = Twister(8)
+    numbers.next()
+    assert data_seeds().next() == numbers.next()
+
+
+@pytest.mark.parametrize("transform", [AUGMENTED, ""], ids=["crops", "sizes of images"])
+@pytest.mark.parametrize(("before", "after"), [(0, 3), (3, 0), (3, 3)])
+def test_a_saved_state_goes_on_exactly(
+    dataset: Dataset, transform: str, before: int, after: int, workers: Callable[[int], None]
+) -> None:
+    workers(before)
+    options = "label_type: PIXEL shuffle: true"
+    net = dataset.net(transform, options, TRAIN)
+    for _ in range(7):
+        net.forward()
+    saved = net.layers[0].state
+    copy = pickle.loads(pickle.dumps(saved))
+    straight = [net.forward()["data"].copy() for _ in range(12)]
+    workers(after)
+    for target in (dataset.net(transform, options, TRAIN), net):
+        target.forward()
+        target.layers[0].state = copy
+        for expected in straight:
+            np.testing.assert_array_equal(target.forward()["data"], expected)
+
+
+def test_the_state_can_be_read_at_any_time(dataset: Dataset, workers: Callable[[int], None]) -> None:
+    """Reading it changes nothing, and before the first batch it is the beginning."""
+    workers(2)
+    net = dataset.net("", "label_type: PIXEL")
+    start = net.layers[0].state
+    for step in range(5):
+        assert net.layers[0].state["order"]["position"] == step % 3
+        net.forward()
+    net.layers[0].state = start
+    net.forward()
+    np.testing.assert_array_equal(net.blobs["data"].data[0], planes(dataset.images[0]))
+
+
+def test_a_state_of_another_list_is_refused(dataset: Dataset) -> None:
+    state = dataset.net("crop_size: 4", "label_type: PIXEL").layers[0].state
+    dataset.write("/0.png /0_label.png\n")
+    with pytest.raises(DataError, match="the saved order has 3 items, the data set 1"):
+        dataset.net("crop_size: 4", "label_type: PIXEL").layers[0].state = state
+
+
+@pytest.mark.parametrize("count", [0, 4])
+def test_an_unreadable_file_is_told_at_its_batch(dataset: Dataset, count: int, workers: Callable[[int], None]) -> None:
+    workers(count)
+    (dataset.folder / "1.png").write_bytes(b"no picture")
+    net = dataset.net("crop_size: 4", "label_type: PIXEL")
+    for _ in range(3):
+        net.forward()
+        with pytest.raises(
+            DataError, match=r"layer 'in' \(ImageSegData\).*list\.txt:2: image '.*1\.png' cannot be read"
+        ):
+            net.forward()
+        net.forward()
+        assert net.layers[0].state["order"]["position"] == 0
 
 
 def test_labels_of_whole_images_and_none(dataset: Dataset) -> None:
@@ -340,6 +453,17 @@ def test_memory_data_goes_round(memory_net: Net) -> None:
     assert memory_net.blobs["y"].data.tolist() == [0, 1]
 
 
+def test_memory_data_state(memory_net: Net) -> None:
+    data = np.zeros((6, 3, 4, 5), np.float32)
+    memory_net.layers[0].set_arrays(data, np.arange(6, dtype=np.float32))
+    memory_net.forward()
+    saved = memory_net.layers[0].state
+    memory_net.forward()
+    memory_net.layers[0].state = saved
+    memory_net.forward()
+    assert memory_net.blobs["y"].data.tolist() == [2, 3]
+
+
 def test_memory_data_checks_its_arrays(memory_net: Net) -> None:
     layer = memory_net.layers[0]
     with pytest.raises(DataError, match="set_input_arrays"):
@@ -409,6 +533,24 @@ def test_hdf5_shuffling_keeps_rows_of_a_file_together(rows: Rows) -> None:
     assert len({tuple(r) for r in rounds}) > 3
 
 
+@pytest.mark.parametrize("options", ["", "shuffle: true"])
+def test_hdf5_state(rows: Rows, options: str) -> None:
+    net = rows.net(options)
+    for _ in range(3):
+        net.forward()
+    saved = net.layers[0].state
+    straight = [net.forward() and net.blobs["y"].data.tolist() for _ in range(9)]
+    again = rows.net(options)
+    again.layers[0].state = saved
+    assert [again.forward() and again.blobs["y"].data.tolist() for _ in range(9)] == straight
+    with h5py.File(rows.folder / "a.h5", "w") as file:
+        file["x"], file["y"] = np.zeros((2, 2, 3)), np.zeros(2)
+    with h5py.File(rows.folder / "b.h5", "w") as file:
+        file["x"], file["y"] = np.zeros((2, 2, 3)), np.zeros(2)
+    with pytest.raises(DataError, match=r"the saved state is of a file of \d rows; '.*h5' has 2 now"):
+        rows.net(options).layers[0].state = saved
+
+
 def test_hdf5_errors(rows: Rows) -> None:
     with pytest.raises(DataError, match=r"has no dataset 'z'.* it has x, y"):
         rows.net(tops='top: "z"')
@@ -466,6 +608,35 @@ def test_lmdb_records_in_key_order(tmp_path: Path) -> None:
     net = data_net(tmp_path, "crop_size: 4 mean_value: 5 scale: 2")
     net.forward()
     np.testing.assert_array_equal(net.blobs["x"].data[0], (pixels[0][:, 1:5, 1:5] - np.float32(5)) * 2)
+
+
+def test_lmdb_state_and_workers(tmp_path: Path, workers: Callable[[int], None]) -> None:
+    lmdb = pytest.importorskip("lmdb", reason="the optional package lmdb is not installed")
+    random = np.random.default_rng(0)
+    with lmdb.open(str(tmp_path / "db"), map_size=2**22) as environment, environment.begin(write=True) as transaction:
+        for i in range(7):
+            transaction.put(b"%03d" % i, datum(random.integers(0, 256, (3, 9, 9), dtype=np.uint8), i))
+
+    def run(net: Net) -> list[np.ndarray]:
+        return [np.concatenate([net.forward()[top].ravel() for top in ("x", "y")]) for _ in range(6)]
+
+    def build() -> Net:
+        pydeeplab.set_random_seed(5)
+        return data_net(tmp_path, "crop_size: 4 mirror: true", "backend: LMDB rand_skip: 5")
+
+    workers(0)
+    alone = build()
+    first, second = run(alone), run(alone)
+    workers(3)
+    net = build()
+    np.testing.assert_array_equal(run(net), first)
+    saved = net.layers[0].state
+    np.testing.assert_array_equal(run(net), second)
+    again = build()
+    again.layers[0].state = saved
+    np.testing.assert_array_equal(run(again), second)
+    with pytest.raises(DataError, match="has no record 'zz' any more"):
+        again.layers[0].state = {**saved, "key": b"zz".hex()}
 
 
 def test_lmdb_errors(tmp_path: Path) -> None:
@@ -545,6 +716,17 @@ def test_mirrored_windows(windows: Windows) -> None:
                 next(m for m in (0, 1) if np.array_equal(x[:, :, ::-1] if m else x, planes(windows.image[2:12, 4:14])))
             )
     assert seen == {0, 1}
+
+
+def test_windows_state(windows: Windows) -> None:
+    net = windows.net("mirror: true")
+    net.forward()
+    saved = net.layers[0].state
+    straight = [net.forward() and net.blobs["x"].data.copy() for _ in range(8)]
+    net.layers[0].state = saved
+    for expected in straight:
+        net.forward()
+        np.testing.assert_array_equal(net.blobs["x"].data, expected)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-from pydeeplab.errors import UsageError
-
 __all__ = ["Timer"]
 
 
@@ -39,13 +37,5 @@ class Timer:
 
     @property
     def ms(self) -> float:
-        """Milliseconds between `start` and `stop`, or since `start` while running.
-
-        Raises
-        ------
-        UsageError
-            The timer was never started.
-        """
-        if self._started is None and not self._seconds:
-            raise UsageError("the timer was never started: call start(), then stop()")
+        """Milliseconds between `start` and `stop`, or since `start` while running; 0 if it never ran."""
         return 1000 * self._elapsed()

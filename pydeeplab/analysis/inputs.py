@@ -15,7 +15,7 @@ from pydeeplab.proto.text import load_text
 if TYPE_CHECKING:
     from pydeeplab.proto import NetSource
 
-__all__ = ["DATA_LAYERS", "WRITERS", "read_without_files", "without_data_layers"]
+__all__ = ["DATA_LAYERS", "WRITERS", "complete_defines", "read_without_files", "without_data_layers"]
 
 DATA_LAYERS = ("Data", "DenseImageData", "HDF5Data", "ImageData", "ImageSegData", "MatRead", "WindowData")
 """Types that read files; Python layers without bottoms count as such too."""
@@ -137,6 +137,15 @@ def without_data_layers(source: NetSource, *, image_size: tuple[int, int] | None
     return changed
 
 
+def complete_defines(path: str | os.PathLike[str], defines: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Values for the placeholders of a prototxt: the given ones, and its own name for each that is only in strings."""
+    text = load_text(path)
+    bare = _COMMENT_OR_STRING.sub(" ", text)
+    quoted = " ".join(_STRING.findall(re.sub(r"#[^\n]*", " ", text)))
+    names = set(_NAME.findall(quoted)) - set(_NAME.findall(bare))
+    return {name: name for name in names} | dict(defines or {})
+
+
 def read_without_files(
     path: str | os.PathLike[str], *, defines: Mapping[str, str] | None = None, image_size: tuple[int, int] | None = None
 ) -> NetSource:
@@ -152,12 +161,7 @@ def read_without_files(
     UsageError
         See `without_data_layers`.
     """
-    text = load_text(path)
-    bare = _COMMENT_OR_STRING.sub(" ", text)
-    quoted = " ".join(_STRING.findall(re.sub(r"#[^\n]*", " ", text)))
-    names = set(_NAME.findall(quoted)) - set(_NAME.findall(bare))
-    values = {name: name for name in names} | dict(defines or {})
-    source = without_data_layers(read_net(path, defines=values), image_size=image_size)
+    source = without_data_layers(read_net(path, defines=complete_defines(path, defines)), image_size=image_size)
     for layer in source.param.layer:
         for field in ("convolution_param", "inner_product_param"):
             if layer.HasField(field):

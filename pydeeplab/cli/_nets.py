@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,19 @@ from pydeeplab.data.images import read_image
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import ENGINES, Net
+from pydeeplab.proto import NetSource
 from pydeeplab.resources import find_net
 from pydeeplab.threads import set_num_threads
 
-__all__ = ["add_net_arguments", "add_threads_argument", "apply_threads", "defines_of", "load_net", "read_inputs"]
+__all__ = [
+    "add_net_arguments",
+    "add_threads_argument",
+    "apply_threads",
+    "defines_of",
+    "load_net",
+    "read_inputs",
+    "show_notes",
+]
 
 MEAN_BGR = (104.008, 116.669, 122.675)
 
@@ -74,9 +84,16 @@ def load_net(args: argparse.Namespace, **options: Any) -> Net:
         defines=defines_of(args),
         **options,
     )
+    show_notes(net.source)
     if args.weights:
         net.copy_from(args.weights)
     return net
+
+
+def show_notes(source: NetSource) -> None:
+    """Say on stderr what reading a prototxt has converted, such as an older dialect."""
+    for note in source.notes:
+        print(f"{source.path}: {note}", file=sys.stderr)
 
 
 def read_inputs(net: Net, given: Iterable[str], seed: int) -> dict[str, NDArray[np.float32]]:

@@ -14,9 +14,10 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 
+from pydeeplab.cli._spellings import CAFFE_COMMANDS, translate
 from pydeeplab.errors import PydeeplabError, UsageError
 
-__all__ = ["build_parser", "commands", "main"]
+__all__ = ["build_parser", "command_parsers", "commands", "main"]
 
 
 def commands() -> list[str]:
@@ -55,20 +56,32 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
+def command_parsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of the commands in what `build_parser` returns, by name."""
+    actions = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(next(actions).choices)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     first = arguments[0].replace("-", "_") if arguments else ""
-    args = build_parser(first if first in commands() else None).parse_args(arguments)
+    known = first in commands()
+    parser = build_parser(first if known else None)
+    if known:
+        arguments[0] = first.replace("_", "-")
+    if first in CAFFE_COMMANDS and known:
+        arguments[1:] = translate(arguments[1:], command_parsers(parser)[arguments[0]])
+    args = parser.parse_args(arguments)
     try:
         return int(args.run(args))
     except PydeeplabError as error:
         return _fail(error, args.debug, 2 if isinstance(error, UsageError) else 1)
-    except (OSError, MemoryError) as error:
-        return _fail(error, args.debug, 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (OSError, MemoryError) as error:
+        return _fail(error, args.debug, 1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -1,0 +1,125 @@
+"""Charts as files: SVG, PNG and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from PIL import Image, ImageColor, ImageDraw
+
+from pydeeplab.errors import UsageError
+from pydeeplab.files import write_bytes
+from pydeeplab.plotting.chart import Chart
+from pydeeplab.plotting.layout import Dot, Line, Picture, Text, lay_out, load_font
+
+__all__ = ["SUFFIXES", "to_csv", "to_png", "to_svg", "write_chart"]
+
+SUFFIXES = (".csv", ".png", ".svg")
+"""What `write_chart` can write."""
+
+_ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
+
+
+def to_svg(chart: Chart, width: int = 760, height: int = 440) -> str:
+    """The chart as a stand-alone SVG text, which can be put into HTML as it is."""
+    picture = lay_out(chart, width, height)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        'font-family="Helvetica, Arial, sans-serif" role="img">',
+        f"<title>{escape(chart.title or chart.y_label or 'chart')}</title>",
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        *(_svg_part(part) for part in picture.parts),
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _svg_part(part: Line | Dot | Text) -> str:
+    if isinstance(part, Line):
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in part.points)
+        opacity = f' stroke-opacity="{part.opacity:g}"' if part.opacity < 1 else ""
+        return (
+            f'<polyline points="{points}" fill="none" stroke="{part.colour}" stroke-width="{part.width:g}"'
+            f' stroke-linejoin="round"{opacity}/>'
+        )
+    if isinstance(part, Dot):
+        return f'<circle cx="{part.x:.1f}" cy="{part.y:.1f}" r="{part.radius:g}" fill="{part.colour}"/>'
+    weight = ' font-weight="bold"' if part.bold else ""
+    return (
+        f'<text x="{part.x:.1f}" y="{part.y:.1f}" font-size="{part.size}" fill="{part.colour}" '
+        f'text-anchor="{part.anchor}"{weight}>{escape(part.text)}</text>'
+    )
+
+
+def to_png(chart: Chart, width: int = 760, height: int = 440, *, scale: int = 2) -> bytes:
+    """The same chart as PNG, ``scale`` pixels per unit; lines are smoothed by drawing them twice as large."""
+    picture = lay_out(chart, width, height)
+    fine = 2 * scale
+    canvas = Image.new("RGB", (width * fine, height * fine), "white")
+    _draw_lines(canvas, picture, fine)
+    image = canvas.resize((width * scale, height * scale), Image.Resampling.BOX)
+    draw = ImageDraw.Draw(image)
+    for part in picture.parts:
+        if isinstance(part, Text):
+            draw.text(
+                (part.x * scale, part.y * scale),
+                part.text,
+                fill=part.colour,
+                font=load_font(part.size * scale),
+                anchor=_ANCHORS[part.anchor],
+                stroke_width=scale / 4 if part.bold else 0,
+            )
+    stream = io.BytesIO()
+    image.save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def _draw_lines(canvas: Image.Image, picture: Picture, scale: int) -> None:
+    draw = ImageDraw.Draw(canvas)
+    for part in picture.parts:
+        if isinstance(part, Line):
+            colour = _on_white(part.colour, part.opacity)
+            points = [(float(x), float(y)) for x, y in part.points * scale]
+            draw.line(points, fill=colour, width=max(1, round(part.width * scale)), joint="curve")
+        elif isinstance(part, Dot):
+            x, y, r = part.x * scale, part.y * scale, part.radius * scale
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=part.colour)
+
+
+def _on_white(colour: str, opacity: float) -> tuple[int, ...]:
+    return tuple(round(255 + (c - 255) * opacity) for c in ImageColor.getrgb(colour)[:3])
+
+
+def to_csv(chart: Chart) -> str:
+    """The points as text: a column of x, then one per series; empty where a series has no value at that x."""
+    columns = [s for s in chart.series if not s.faint]
+    values: dict[float, list[str]] = {}
+    for index, series in enumerate(columns):
+        for x, y in zip(series.x.tolist(), series.y.tolist(), strict=True):
+            values.setdefault(x, [""] * len(columns))[index] = f"{y:.9g}"
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([chart.x_label or "x", *(s.name for s in columns)])
+    for x in sorted(values):
+        writer.writerow([f"{x:.12g}", *values[x]])
+    return stream.getvalue()
+
+
+def write_chart(path: str | os.PathLike[str], chart: Chart, width: int = 760, height: int = 440) -> None:
+    """Write a chart atomically in the format that the file's name ends with.
+
+    Raises
+    ------
+    UsageError
+        The name does not end with .svg, .png or .csv.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UsageError(f"cannot write '{os.fspath(path)}': a chart's file ends with {', '.join(SUFFIXES)}")
+    if suffix == ".png":
+        write_bytes(path, to_png(chart, width, height))
+    else:
+        write_bytes(path, (to_svg(chart, width, height) if suffix == ".svg" else to_csv(chart)).encode())

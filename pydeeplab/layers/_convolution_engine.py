@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.layer import Layer
 from pydeeplab.layers._window import Window
+from pydeeplab.threads import get_num_threads
 
 __all__ = ["Choice", "ConvolutionEngine", "Problem", "choose_engine"]
 
@@ -78,11 +78,6 @@ def choose_engine(requested: str, problem: Problem, force_nd: bool = False) -> C
     return Choice("strips", "columns fit the caches a strip at a time")
 
 
-def _threads() -> int:
-    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return max(int(asked), 1) if asked.isdigit() else os.cpu_count() or 1
-
-
 class ConvolutionEngine:
     """Runs one `Problem` with the kernels of one `Choice`.
 
@@ -105,7 +100,7 @@ class ConvolutionEngine:
         problem, positions = self._problem, math.prod(self._problem.positions)
         if problem.window.single or self._name == "depthwise":
             return 0
-        rows, threads = problem.channels * problem.window.taps, _threads()
+        rows, threads = problem.channels * problem.window.taps, get_num_threads()
         if not self._suffix:
             return rows * positions
         return max(16 * rows, 256, min(STRIP_ELEMENTS * threads, rows * (positions + 16 * threads)))

@@ -4,6 +4,9 @@ Runs the net forward, and backward unless told not to, several times after one w
 mean time, its share, the multiply-adds per second it reaches and the convolution engine that it chose; --why adds the
 reasons. Inputs are random; data layers are replaced by inputs of their shapes, so no files are needed. A net without a
 loss is run backward through all layers.
+
+With -model NET it is `caffe time`: phase TRAIN and 50 iterations unless told otherwise, Caffe's flags, spellings and
+words.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any
 from pydeeplab.analysis import without_data_layers
 from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of
 from pydeeplab.cli._progress import Progress
+from pydeeplab.cli._spellings import add_gpu_argument, note_gpu, split_stages
 from pydeeplab.errors import UsageError
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
@@ -31,13 +35,20 @@ EXAMPLES = """\
   pydeeplab time voc12/vgg16_aspp_l --input-size 513x513
   pydeeplab time deploy.prototxt net.caffemodel --engine CAFFE --iterations 20 --json
   pydeeplab time deploy.prototxt --lean        # as `segment` runs it: forward, blobs share memory
+  pydeeplab time -model train_val.prototxt -iterations 10 -phase TEST     # in Caffe's words
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_net_arguments(parser)
-    parser.add_argument("--iterations", type=int, default=10, help="measured runs after one warm-up (default 10)")
+    net = next(a for a in parser._actions if a.dest == "net")
+    net.nargs, net.required = "?", False
+    parser.set_defaults(phase=None)
+    parser.add_argument("--model", metavar="NET", help="the net, as Caffe has it; prints Caffe's words")
+    parser.add_argument("--weights", dest="weights_flag", metavar="FILES", help="the weights, as Caffe has it")
+    add_gpu_argument(parser)
+    parser.add_argument("--iterations", type=int, help="measured runs after one warm-up (default 10; -model: 50)")
     parser.add_argument("--forward-only", action="store_true", help="do not run backward")
     parser.add_argument("--lean", action="store_true", help="keep the outputs only (implies --forward-only)")
     parser.add_argument("--input-size", metavar="HxW", help="height and width of the image inputs")
@@ -123,6 +134,43 @@ def _print(timings: list[_Timing], backward: bool, threads: int, net: Net) -> No
     )
 
 
+def _print_as_caffe(timings: list[_Timing], backward: bool, loss: float, total: float) -> None:
+    """What `caffe time` logs; ``total`` in seconds."""
+    runs = len(timings[0].forward)
+    halves = ["forward", "backward"] if backward else ["forward"]
+    print("Performing Forward", f"Initial loss: {loss:g}", sep="\n")
+    if backward:
+        print("Performing Backward")
+    print("*** Benchmark begins ***", f"Testing for {runs} iterations.", sep="\n")
+    for i in range(runs):
+        spent = 1e3 * sum(getattr(t, half)[i] for t in timings for half in halves)
+        print(f"Iteration: {i + 1} forward-backward time: {spent:g} ms.")
+    print("Average time per layer: ")
+    for timing in timings:
+        for half in halves:
+            print(f"{timing.name:>10}\t{half}: {_mean_ms(getattr(timing, half)):g} ms.")
+    means = {half: sum(_mean_ms(getattr(t, half)) for t in timings) for half in halves}
+    for half, mean in means.items():
+        print(f"Average {half.capitalize()} pass: {mean:g} ms.")
+    print(f"Average Forward-Backward: {sum(means.values()):g} ms.")
+    print(f"Total Time: {1e3 * total:g} ms.", "*** Benchmark ends ***", sep="\n")
+
+
+def _resolve(args: argparse.Namespace) -> None:
+    """Merge Caffe's way to name net and weights with ours, and set the defaults that depend on it."""
+    if args.net and args.model:
+        raise UsageError(f"two nets: '{args.net}' and -model {args.model}")
+    if args.weights and args.weights_flag:
+        raise UsageError(f"weights twice: '{args.weights}' and -weights {args.weights_flag}")
+    args.net, args.weights = args.net or args.model, args.weights or args.weights_flag
+    if not args.net:
+        raise UsageError("need a net to time: NET, or -model NET")
+    args.phase = args.phase or ("TRAIN" if args.model else "TEST")
+    if args.iterations is None:
+        args.iterations = 50 if args.model else 10
+    args.stage = split_stages(args.stage)
+
+
 def _build(args: argparse.Namespace) -> Net:
     size = None
     if args.input_size:
@@ -146,20 +194,26 @@ def _build(args: argparse.Namespace) -> Net:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
+    _resolve(args)
     if args.iterations < 1:
         raise UsageError("--iterations must be at least 1")
     apply_threads(args)
+    note_gpu(args)
     net = _build(args)
     seed_inputs(net)
     backward = not (args.forward_only or args.lean)
+    start = time.perf_counter()
     with Progress(args.iterations + 1, "running", quiet=args.json) as progress:
         timings = _measure(net, args.iterations, backward, progress)
+    elapsed = time.perf_counter() - start
     if args.json:
         rows = [{**asdict(t), "forward": _mean_ms(t.forward), "backward": _mean_ms(t.backward)} for t in timings]
         json.dump(
             {"unit": "ms", "threads": get_num_threads(), "engine": args.engine, "layers": rows}, sys.stdout, indent=1
         )
         print()
+    elif args.model:
+        _print_as_caffe(timings, backward, 0.0 if args.lean else sum(node.loss() for node in net.nodes), elapsed)
     else:
         _print(timings, backward, get_num_threads(), net)
     return 0

@@ -1,0 +1,101 @@
+"""Caffe's ways to spell a command line, for the commands that replace one of Caffe's programs.
+
+Caffe's programs take ``-model x``, ``--model x``, ``-model=x`` and ``--model=x`` alike; switches also as ``-gray=true``
+and ``-nogray``; names of several words with underscores; and the logging library's own flags anywhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+
+__all__ = ["CAFFE_COMMANDS", "add_gpu_argument", "note_gpu", "split_stages", "translate"]
+
+CAFFE_COMMANDS = frozenset(
+    {
+        "train",
+        "test",
+        "time",
+        "device_query",
+        "compute_image_mean",
+        "convert_imageset",
+        "extract_features",
+        "upgrade_net_proto_text",
+        "upgrade_net_proto_binary",
+        "upgrade_solver_proto_text",
+    }
+)
+"""The commands that are programs of Caffe, or commands of its program ``caffe``."""
+
+_FLAG = re.compile(r"--?([A-Za-z][A-Za-z0-9_-]+)(?:=(.*))?", re.DOTALL)
+_TRUE, _FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
+_LOG_SWITCHES = {"logtostderr", "alsologtostderr", "colorlogtostderr", "log_prefix", "stop_logging_if_full_disk"}
+_LOG_VALUES = {"log_dir", "minloglevel", "stderrthreshold", "logbuflevel", "logbufsecs", "max_log_size", "vmodule"}
+
+
+def _find(options: dict[str, argparse.Action], name: str) -> str | None:
+    """The long option that a flag's name means, or None."""
+    return next((o for o in (f"--{name}", f"--{name.replace('_', '-')}") if o in options), None)
+
+
+def translate(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
+    """Rewrite Caffe's spellings of options as ``parser`` knows them; everything else stays as it is.
+
+    Examples
+    --------
+    >>> parser = argparse.ArgumentParser()
+    >>> for option in ("--model", "--check-size"):
+    ...     _ = parser.add_argument(option, action="store_true" if option == "--check-size" else "store")
+    >>> translate(["-model=net", "-check_size", "--logtostderr=1", "db"], parser)
+    ['--model=net', '--check-size', 'db']
+    """
+    return list(_translated(list(arguments), parser._option_string_actions))
+
+
+def _translated(arguments: list[str], options: dict[str, argparse.Action]) -> Iterator[str]:
+    rest = iter(arguments)
+    for word in rest:
+        if word == "--":
+            yield word
+            yield from rest
+            return
+        match = _FLAG.fullmatch(word)
+        if not match:
+            yield word
+            continue
+        name, value = match.group(1), match.group(2)
+        option = _find(options, name)
+        negated = _find(options, name[2:]) if name.startswith("no") else None
+        if option is None and negated is not None and options[negated].nargs == 0:
+            continue
+        if option is None:
+            if name in _LOG_VALUES and value is None:
+                next(rest, None)
+            elif name not in _LOG_VALUES and name.removeprefix("no") not in _LOG_SWITCHES:
+                yield word
+        elif options[option].nargs != 0 or value is None:
+            yield option if value is None else f"{option}={value}"
+        elif value.lower() in _TRUE:
+            yield option
+        elif value.lower() not in _FALSE:
+            yield word
+
+
+def add_gpu_argument(parser: argparse.ArgumentParser) -> None:
+    """Add --gpu, which Caffe's command lines carry."""
+    parser.add_argument(
+        "--gpu", metavar="IDS", help="accepted for Caffe's sake: this build computes on the CPU and says so"
+    )
+
+
+def note_gpu(args: argparse.Namespace) -> None:
+    """Say on stderr that --gpu has no effect, if it was given."""
+    if args.gpu:
+        print(f"note: -gpu {args.gpu} has no effect; this build has no CUDA backend", file=sys.stderr)
+
+
+def split_stages(stages: Sequence[str]) -> list[str]:
+    """Stages given one by one, or several with commas between them, as Caffe has it."""
+    return [stage for text in stages for stage in text.split(",") if stage]

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 import pydeeplab
 from pydeeplab import TEST, Net
 from pydeeplab.errors import LayerError, ShapeError
-from pydeeplab.layers._convolution_engine import STRIP_ELEMENTS, Problem, _threads, choose_engine
+from pydeeplab.layers._convolution_engine import STRIP_ELEMENTS, Problem, choose_engine
 from pydeeplab.layers._window import Window
+from pydeeplab.threads import get_num_threads
 from tests.support.gradient import check_gradient
 from tests.support.kernels import relative_error
 
@@ -263,7 +264,7 @@ def test_strips_need_less_memory() -> None:
         net.forward()
         sizes[engine] = net.workspace.nbytes
     assert sizes["CAFFE"] == 64 * 9 * 150 * 150 * 4
-    assert sizes["DEFAULT"] <= min(1.1 * sizes["CAFFE"], STRIP_ELEMENTS * 4 * _threads())
+    assert sizes["DEFAULT"] <= min(1.1 * sizes["CAFFE"], STRIP_ELEMENTS * 4 * get_num_threads())
 
 
 def test_summary_numbers() -> None:

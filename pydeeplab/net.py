@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pydeeplab.backend import get_backend
+from pydeeplab.batching import batches, forward_all, forward_backward_all
 from pydeeplab.blob import Blob, BlobVec
 from pydeeplab.errors import UsageError, WeightsError, did_you_mean
 from pydeeplab.formats import LoadReport, load_weights, write_weights
@@ -96,6 +99,11 @@ class Net:
         inputs: Mapping[str, Sequence[int]] | None = None,
     ):
         if isinstance(phase, (str, os.PathLike)):
+            warnings.warn(
+                "Net(network_file, weights_file, phase) is an old form; write Net(network_file, phase, weights=file)",
+                DeprecationWarning,
+                stacklevel=2,
+            )
             weights, phase, level = phase, level, 0
         source = read_net(network_file, defines=defines)
         self._build(source, phase, level, stages, engine=engine, backend=backend, keep=keep, dtype=dtype, inputs=inputs)
@@ -209,28 +217,28 @@ class Net:
         """The layers in their places, in running order."""
         return self._nodes
 
-    @property
+    @cached_property
     def blobs(self) -> OrderedDict[str, Blob]:
         """Blobs by name, in the order in which they are made; with ``keep`` only those that are kept."""
         pairs = zip(self._blob_names, self._blob_list, strict=True)
         return OrderedDict((n, b) for n, b in pairs if self._lean is None or n in self._kept)
 
-    @property
+    @cached_property
     def params(self) -> OrderedDict[str, BlobVec]:
         """Parameter blobs by layer name, of layers that have any."""
         return OrderedDict((node.name, node.layer.blobs) for node in self._nodes if node.layer.blobs)
 
-    @property
+    @cached_property
     def layers(self) -> list[Layer]:
         """The layers in running order; each has ``type`` and ``blobs``."""
         return [node.layer for node in self._nodes]
 
-    @property
+    @cached_property
     def layer_dict(self) -> OrderedDict[str, Layer]:
         """Layers by name."""
         return OrderedDict((node.name, node.layer) for node in self._nodes)
 
-    @property
+    @cached_property
     def _layer_names(self) -> list[str]:
         return [node.name for node in self._nodes]
 
@@ -238,12 +246,12 @@ class Net:
     def _blobs(self) -> list[Blob]:
         return self._blob_list
 
-    @property
+    @cached_property
     def top_names(self) -> OrderedDict[str, list[str]]:
         """Names of each layer's tops."""
         return OrderedDict((node.name, node.top_names) for node in self._nodes)
 
-    @property
+    @cached_property
     def bottom_names(self) -> OrderedDict[str, list[str]]:
         """Names of each layer's bottoms."""
         return OrderedDict((node.name, node.bottom_names) for node in self._nodes)
@@ -257,12 +265,12 @@ class Net:
     def _blob_id(self, blob: Blob) -> int:
         return next(i for i, b in enumerate(self._blob_list) if b is blob)
 
-    @property
+    @cached_property
     def inputs(self) -> list[str]:
         """Names of the tops of Input layers, in the order of the file."""
         return list(self._inputs_names)
 
-    @property
+    @cached_property
     def outputs(self) -> list[str]:
         """Names of the blobs that no layer reads, in alphabetical order."""
         return list(self._outputs_names)
@@ -291,6 +299,11 @@ class Net:
     def learnable_params(self) -> list[Param]:
         """Parameters with their multipliers, each shared one once, in the order of solvers."""
         return self._params.learnable
+
+    @property
+    def all_params(self) -> list[Param]:
+        """Parameters with their multipliers in layer order; ``param.owner`` indexes this list."""
+        return self._params.all
 
     # Running ---------------------------------------------------------------------------------------------------
 
@@ -395,6 +408,51 @@ class Net:
                     f"Reshape first: net.blobs['{name}'].reshape(*shape)."
                 )
             getattr(blob, half)[...] = array
+
+    def forward_all(self, blobs: Sequence[str] | None = None, **kwargs: ArrayLike) -> dict[str, NDArray[Any]]:
+        """Run the net forward on any number of items, batch by batch.
+
+        Parameters
+        ----------
+        blobs : names, optional
+            Blobs to return beside the outputs.
+        **kwargs
+            Contents of all inputs, by name, with any number of items along the first axis. The last batch is filled up
+            with zeros, whose results are left out.
+
+        Returns
+        -------
+        dict
+            Arrays (no views) with as many items; of a scalar, such as a loss, one value per batch.
+
+        Raises
+        ------
+        UsageError
+            The names are not those of the inputs, or the arrays differ in their number of items.
+        """
+        return forward_all(self, blobs, kwargs)
+
+    def forward_backward_all(
+        self, blobs: Sequence[str] | None = None, diffs: Sequence[str] | None = None, **kwargs: ArrayLike
+    ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+        """Run the net forward and backward on any number of items, batch by batch.
+
+        Parameters
+        ----------
+        blobs, diffs : names, optional
+            Blobs to return beside the outputs, and beside the gradients of the inputs.
+        **kwargs
+            Contents of the inputs and gradients of the outputs, by name; see `forward_all`.
+
+        Returns
+        -------
+        (dict, dict)
+            Data of the outputs and ``blobs``, and gradients of the inputs and ``diffs``.
+        """
+        return forward_backward_all(self, blobs, diffs, kwargs)
+
+    def _batch(self, blobs: Mapping[str, ArrayLike]) -> Iterator[dict[str, NDArray[Any]]]:
+        return batches(blobs, next(iter(self.blobs.values())).shape[0])
 
     def reshape(self) -> None:
         """Pass changed input shapes through all layers without computing anything."""

@@ -91,6 +91,15 @@ class RecurrentLayer(Layer):
         """Forget the states that would go on into the next forward pass."""
         self._state = []
 
+    @property
+    def state(self) -> dict[str, list[Array]]:
+        """The states that go on into the next forward pass; can be put back: ``layer.state = saved``."""
+        return {"states": [array.copy() for array in self._state]}
+
+    @state.setter
+    def state(self, saved: dict[str, list[Array]]) -> None:
+        self._state = [np.array(array, self.context.dtype) for array in saved["states"]]
+
     def _check(self, bottom: Sequence[Blob]) -> None:
         x, cont = bottom[0].shape, bottom[1].shape
         if len(x) < 2 or cont != x[:2]:

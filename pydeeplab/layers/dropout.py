@@ -32,6 +32,15 @@ class Dropout(Layer):
         self._seed = int(self.context.random.integers(2**63 - 1))
         self._passes = 0
 
+    @property
+    def state(self) -> dict[str, int]:
+        """What determines the masks to come; can be put back: ``layer.state = saved``."""
+        return {"seed": self._seed, "passes": self._passes}
+
+    @state.setter
+    def state(self, saved: dict[str, int]) -> None:
+        self._seed, self._passes = int(saved["seed"]), int(saved["passes"])
+
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         top[0].reshape_like(bottom[0])
 

@@ -62,6 +62,15 @@ class SegAccuracy(Layer):
         """Forget what was counted."""
         self._confusion.data[...] = 0
 
+    @property
+    def state(self) -> dict[str, NDArray[np.int64]]:
+        """What was counted so far; can be put back: ``layer.state = saved``."""
+        return {"confusion": self.confusion}
+
+    @state.setter
+    def state(self, saved: dict[str, NDArray[np.int64]]) -> None:
+        self._confusion.data[...] = saved["confusion"]
+
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if self.param.seg_accuracy_param.reset:
             self.reset()

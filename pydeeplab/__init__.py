@@ -1,66 +1,129 @@
 """DeepLab v2 as its authors ran it, on Caffe's nets, solvers and weights, without Caffe.
 
-The names are pycaffe's: most scripts run with ``import pydeeplab as caffe``. They are loaded when first used.
+The names are pycaffe's: most scripts run with ``import pydeeplab as caffe``; `install_as_caffe` (or the command
+``pydeeplab run script.py``) makes ``import caffe`` mean pydeeplab. They are loaded when first used.
 """
 
 from __future__ import annotations
 
 import importlib
-import warnings as _warnings
 from typing import TYPE_CHECKING, Any
 
 from pydeeplab._version import __version__
 
 if TYPE_CHECKING:
-    from pydeeplab import errors, io
-    from pydeeplab.blob import Blob
+    from pydeeplab import classifier, coord_map, detector, draw, errors, io, layers, net_spec, params, proto
+    from pydeeplab.blob import Blob, BlobVec
+    from pydeeplab.classifier import Classifier
+    from pydeeplab.compat import install_as_caffe
     from pydeeplab.crf import CRFParameters, refine
+    from pydeeplab.detector import Detector
     from pydeeplab.layer import TEST, TRAIN
     from pydeeplab.layer import known_layers as layer_type_list
     from pydeeplab.layers.python import PythonLayerBase as Layer
     from pydeeplab.net import Net
+    from pydeeplab.net_spec import NetSpec, to_proto
+    from pydeeplab.process import (
+        NCCL,
+        has_nccl,
+        init_log,
+        log,
+        set_device,
+        set_mode_cpu,
+        set_mode_gpu,
+        set_multiprocess,
+        set_solver_count,
+        set_solver_rank,
+        solver_count,
+        solver_rank,
+    )
     from pydeeplab.randomness import set_random_seed
     from pydeeplab.segmentation import Segmentation, Segmenter, segment
+    from pydeeplab.timer import Timer
 
 __all__ = [
+    "NCCL",
     "TEST",
     "TRAIN",
     "Blob",
+    "BlobVec",
     "CRFParameters",
+    "Classifier",
+    "Detector",
     "Layer",
     "Net",
+    "NetSpec",
     "Segmentation",
     "Segmenter",
+    "Timer",
     "__version__",
+    "classifier",
+    "coord_map",
+    "detector",
+    "draw",
     "errors",
+    "has_nccl",
+    "init_log",
+    "install_as_caffe",
     "io",
     "layer_type_list",
+    "layers",
+    "log",
+    "net_spec",
+    "params",
+    "proto",
     "refine",
     "segment",
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
+    "set_multiprocess",
     "set_random_seed",
+    "set_solver_count",
+    "set_solver_rank",
+    "solver_count",
+    "solver_rank",
+    "to_proto",
 ]
 
+_MODULES = ("classifier", "coord_map", "detector", "draw", "errors", "io", "layers", "net_spec", "params", "proto")
 _HOMES = {
-    "Blob": "blob",
-    "CRFParameters": "crf",
-    "Layer": "layers.python:PythonLayerBase",
-    "Net": "net",
-    "Segmentation": "segmentation",
-    "Segmenter": "segmentation",
+    "NCCL": "process",
     "TEST": "layer",
     "TRAIN": "layer",
+    "Blob": "blob",
+    "BlobVec": "blob",
+    "CRFParameters": "crf",
+    "Classifier": "classifier",
+    "Detector": "detector",
+    "Layer": "layers.python:PythonLayerBase",
+    "Net": "net",
+    "NetSpec": "net_spec",
+    "Segmentation": "segmentation",
+    "Segmenter": "segmentation",
+    "Timer": "timer",
+    "has_nccl": "process",
+    "init_log": "process",
+    "install_as_caffe": "compat",
     "layer_type_list": "layer:known_layers",
+    "log": "process",
     "refine": "crf",
     "segment": "segmentation",
+    "set_device": "process",
+    "set_mode_cpu": "process",
+    "set_mode_gpu": "process",
+    "set_multiprocess": "process",
     "set_random_seed": "randomness",
+    "set_solver_count": "process",
+    "set_solver_rank": "process",
+    "solver_count": "process",
+    "solver_rank": "process",
+    "to_proto": "net_spec",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("errors", "io"):
+    if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
@@ -72,16 +135,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def set_mode_cpu() -> None:
-    """Compute on the CPU, as always in this version."""
-
-
-def set_mode_gpu() -> None:
-    """Accepted for scripts' sake: warns that this version computes on the CPU."""
-    _warnings.warn("pydeeplab has no GPU backend in this version; computing on the CPU", RuntimeWarning, stacklevel=2)
-
-
-def set_device(device: int) -> None:
-    """Accepted for scripts' sake; there is no GPU backend whose device could be chosen."""

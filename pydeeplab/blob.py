@@ -124,8 +124,10 @@ class Blob:
         """The floating type of data and diff."""
         return self._dtype
 
-    def reshape(self, *dims: int) -> None:
+    def reshape(self, *dims: int, **unknown: Any) -> None:
         """Change the shape; contents survive as long as the number of elements does not grow beyond the capacity."""
+        if unknown:
+            raise UsageError(f"reshape takes the dimensions one by one, as in reshape(1, 3, 9, 9); got {unknown}")
         shape = tuple(int(d) for d in dims)
         if any(d < 0 for d in shape):
             raise ShapeError(f"a blob's dimensions must not be negative, got {shape}")

@@ -1,8 +1,12 @@
-"""Learnable parameters: which layer owns them, who shares them by name, and their learning-rate multipliers."""
+"""Learnable parameters: which layer owns them, who shares them by name, and their learning-rate multipliers.
+
+The module also has what pycaffe's ``caffe.params`` has: ``params.Pooling.MAX`` is ``PoolingParameter.MAX``.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydeeplab.blob import Blob
 from pydeeplab.errors import LayerError, ShapeError
@@ -117,3 +121,9 @@ class ParamTable:
         self._borrowed.add((param.layer_index, param.blob_index))
         param.blob.share_data(owner.blob)
         param.blob.share_diff(owner.blob)
+
+
+def __getattr__(name: str) -> Any:
+    from pydeeplab.net_spec import params
+
+    return getattr(params, name)

@@ -272,7 +272,8 @@ class TestWeights:
         prototxt, weights = tmp_path / "net.prototxt", tmp_path / "net.caffemodel"
         prototxt.write_text(TWO_BRANCHES)
         Net(prototxt, TEST).save(weights)
-        net = Net(str(prototxt), str(weights), TEST)
+        with pytest.deprecated_call(match="weights=file"):
+            net = Net(str(prototxt), str(weights), TEST)
         assert net.phase == TEST
         assert len(net.load_reports) == 1
 

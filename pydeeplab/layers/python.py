@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydeeplab.blob import Blob, BlobVec
+from pydeeplab.compat import offer_caffe
 from pydeeplab.errors import did_you_mean
 from pydeeplab.layer import Layer, LayerContext, register
 
@@ -76,7 +77,11 @@ def _place(param: Any, context: LayerContext) -> str:
 
 
 def _import_module(name: str, folders: Sequence[str]) -> Any:
-    """Import a module from sys.path, the working directory or ``folders``, in this order."""
+    """Import a module from sys.path, the working directory or ``folders``, in this order.
+
+    What it knows as ``caffe`` is pydeeplab, unless a Caffe of its own is installed.
+    """
+    offer_caffe()
     saved = list(sys.path)
     sys.path += [folder for folder in (os.getcwd(), *folders) if folder not in sys.path]
     try:
@@ -95,8 +100,6 @@ def _find_class(factory: Layer, folders: Sequence[str]) -> type[PythonLayerBase]
         module = _import_module(param.module, folders)
     except ModuleNotFoundError as error:
         if error.name not in (param.module, param.module.partition(".")[0]):
-            if error.name == "caffe":
-                error.add_note("pydeeplab has pycaffe's interface: write `import pydeeplab as caffe`")
             raise
         raise factory.error(
             f"module '{param.module}' is neither in {os.getcwd()} nor on Python's path. Start in its folder, "
@@ -110,7 +113,14 @@ def _find_class(factory: Layer, folders: Sequence[str]) -> type[PythonLayerBase]
             f"{did_you_mean(param.layer, known)} Its layers are: {', '.join(known) or 'none'}."
         )
     if not (isinstance(found, type) and issubclass(found, PythonLayerBase)):
-        raise factory.error(f"'{param.module}.{param.layer}' must be a class derived from pydeeplab.Layer")
+        foreign = isinstance(found, type) and any(base.__module__.startswith("caffe") for base in found.__mro__)
+        hint = (
+            " It is derived from the Layer of another Caffe that is installed: call pydeeplab.install_as_caffe() "
+            "first, or run the script with `python -m pydeeplab run`."
+        )
+        raise factory.error(
+            f"'{param.module}.{param.layer}' must be a class derived from pydeeplab.Layer.{hint if foreign else ''}"
+        )
     return found
 
 

@@ -75,7 +75,11 @@ class NoLayer:
 def my_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A module of layers in the working folder, which is not on the path."""
     (tmp_path / "my_layers.py").write_text(SOURCE)
-    (tmp_path / "wants_caffe.py").write_text("import caffe\n")
+    (tmp_path / "wants_caffe.py").write_text(
+        "import caffe\n\n\nclass Ones(caffe.Layer):\n"
+        "    def reshape(self, bottom, top):\n        top[0].reshape(2)\n\n"
+        "    def forward(self, bottom, top):\n        top[0].data[...] = 1\n"
+    )
     (tmp_path / "wants_other.py").write_text("import no_such_module\n")
     monkeypatch.chdir(tmp_path)
     yield
@@ -164,9 +168,12 @@ def test_imports_that_fail_within_the_module() -> None:
     with pytest.raises(ModuleNotFoundError, match="no_such_module") as caught:
         Net.from_text(INPUT + python("X", module="wants_other"), TEST)
     assert "layer 'p' (Python, wants_other.X)" in "".join(caught.value.__notes__)
-    with pytest.raises(ModuleNotFoundError) as caught:
-        Net.from_text(INPUT + python("X", module="wants_caffe"), TEST)
-    assert any("import pydeeplab as caffe" in note for note in caught.value.__notes__)
+
+
+def test_what_a_layer_imports_as_caffe_is_pydeeplab() -> None:
+    net = Net.from_text(INPUT + python("Ones", module="wants_caffe"), TEST)
+    assert isinstance(net.layer_dict["p"], pydeeplab.Layer)
+    assert (net.forward()["y"] == 1).all()
 
 
 def test_the_path_is_as_before() -> None:

@@ -1,0 +1,60 @@
+"""run a Python script written for pycaffe, unchanged
+
+In the script, and in the Python layers of its nets, `import caffe` means pydeeplab. Everything after the script's name
+is for the script. With -m the script is a module.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import runpy
+import sys
+import traceback
+from types import TracebackType
+
+from pydeeplab.compat import install_as_caffe
+from pydeeplab.errors import UsageError
+
+EXAMPLES = """\
+  pydeeplab run classify.py cat.jpg scores.npy
+  python -m pydeeplab run tools/train.py --solver solver.prototxt
+  pydeeplab run -m mypackage.surgery fc6 conv6
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("-m", dest="module", action="store_true", help="SCRIPT is the name of a module")
+    parser.add_argument("script", metavar="SCRIPT", help="the script")
+    parser.add_argument("arguments", metavar="ARG", nargs=argparse.REMAINDER, help="arguments of the script")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the script as Python would; an exception that it does not catch is shown from the script on."""
+    if not args.module and not os.path.exists(args.script):
+        raise UsageError(f"no script '{args.script}'")
+    install_as_caffe()
+    argv, path = sys.argv[:], sys.path[:]
+    sys.argv = [args.script, *args.arguments]
+    sys.path[:1] = [os.getcwd() if args.module else os.path.dirname(os.path.abspath(args.script))]
+    try:
+        if args.module:
+            runpy.run_module(args.script, run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(args.script, run_name="__main__")
+    except Exception as error:
+        traceback.print_exception(type(error), error, _from_script(error.__traceback__))
+        return 1
+    finally:
+        sys.argv, sys.path[:] = argv, path
+    return 0
+
+
+def _from_script(whole: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames that lead to the script."""
+    ours = (__file__, runpy.__file__)
+    trace = whole
+    while trace and (trace.tb_frame.f_code.co_filename in ours or "runpy" in trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return trace

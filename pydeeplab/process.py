@@ -1,0 +1,155 @@
+"""What pycaffe keeps per process: mode, device, log, the number of solvers that train together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+import warnings
+from typing import Any, ClassVar, NoReturn
+
+from pydeeplab.errors import UnsupportedError, UsageError
+
+__all__ = [
+    "NCCL",
+    "GlogFormatter",
+    "has_nccl",
+    "init_log",
+    "log",
+    "set_device",
+    "set_mode_cpu",
+    "set_mode_gpu",
+    "set_multiprocess",
+    "set_solver_count",
+    "set_solver_rank",
+    "solver_count",
+    "solver_rank",
+]
+
+_LOGGER = logging.getLogger("pydeeplab")
+_solvers = {"count": 1, "rank": 0, "multiprocess": False}
+
+
+def set_mode_cpu() -> None:
+    """Compute on the CPU, as always in this version."""
+
+
+def set_mode_gpu() -> None:
+    """Accepted for scripts' sake: warns that this version computes on the CPU."""
+    warnings.warn("pydeeplab has no GPU backend in this version; computing on the CPU", RuntimeWarning, stacklevel=2)
+
+
+def set_device(device: int) -> None:
+    """Accepted for scripts' sake; there is no GPU backend whose device could be chosen."""
+
+
+class GlogFormatter(logging.Formatter):
+    """Writes records as Caffe's log does: ``I1122 06:05:42.000000 1234 net.cpp:120] message``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%m%d %H:%M:%S", time.localtime(record.created))
+        micro = int(record.created % 1 * 1e6)
+        place = f"{record.filename}:{record.lineno}"
+        return (
+            f"{record.levelname[0]}{moment}.{micro:06d} {threading.get_native_id():5d} {place}] {record.getMessage()}"
+        )
+
+
+class _Handler(logging.StreamHandler[Any]):
+    """Writes to what sys.stderr is at the time."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+        self.setFormatter(GlogFormatter())
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr
+
+
+def init_log(level: int | None = None, stderr: bool = True) -> None:
+    """Show log messages on stderr, in the form of Caffe's log.
+
+    Parameters
+    ----------
+    level : int
+        The least that is shown: 0 information, 1 warnings, 2 errors; by default what the environment variable
+        ``GLOG_minloglevel`` says, or 0.
+    stderr : bool
+        False silences the log.
+
+    Raises
+    ------
+    UsageError
+        The level is none of 0 to 3.
+    """
+    if level is None:
+        text = os.environ.get("GLOG_minloglevel", "0")  # noqa: SIM112 (glog spells it so)
+        level = int(text) if text.isdecimal() else 0
+    if not 0 <= level <= 3:
+        raise UsageError(f"the log level must be 0 (information), 1 (warnings), 2 (errors) or 3 (fatal), got {level}")
+    for handler in [h for h in _LOGGER.handlers if isinstance(h, _Handler)]:
+        _LOGGER.removeHandler(handler)
+    if stderr:
+        _LOGGER.addHandler(_Handler())
+    _LOGGER.propagate = False
+    _LOGGER.setLevel(logging.INFO + 10 * level)
+
+
+def log(s: str) -> None:
+    """Write a line of information to the log; `init_log` makes it visible."""
+    _LOGGER.info(s, stacklevel=2)
+
+
+def solver_count() -> int:
+    """How many solvers train together, as `set_solver_count` said; 1 by default."""
+    return _solvers["count"]
+
+
+def set_solver_count(count: int) -> None:
+    """Say how many solvers train together."""
+    if count < 1:
+        raise UsageError(f"there is at least one solver, got {count}")
+    _solvers["count"] = int(count)
+
+
+def solver_rank() -> int:
+    """Which of them this process is, as `set_solver_rank` said; 0 by default."""
+    return _solvers["rank"]
+
+
+def set_solver_rank(rank: int) -> None:
+    """Say which of the solvers this process is; 0 is the one that tests and writes snapshots."""
+    if rank < 0:
+        raise UsageError(f"ranks begin at 0, got {rank}")
+    _solvers["rank"] = int(rank)
+
+
+def set_multiprocess(multiprocess: bool) -> None:
+    """Say whether the solvers are processes (True) or threads; kept for scripts' sake."""
+    _solvers["multiprocess"] = bool(multiprocess)
+
+
+def has_nccl() -> bool:
+    """Whether several GPUs can train together through NCCL: never in this version."""
+    return False
+
+
+class NCCL:
+    """Stands for pycaffe's class of this name: says that there is none, when used."""
+
+    _MESSAGE: ClassVar[str] = (
+        "this build has no NCCL (has_nccl() is False), so several GPUs cannot train together. "
+        "Train in one process, and without NCCL(solver, uid)."
+    )
+
+    def __init__(self, solver: Any, uid: bytes):
+        del solver, uid
+        raise UnsupportedError(self._MESSAGE)
+
+    @staticmethod
+    def new_uid() -> NoReturn:
+        """Raise `UnsupportedError`."""
+        raise UnsupportedError(NCCL._MESSAGE)

@@ -21,20 +21,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
+from pydeeplab.cli._nets import apply_threads
 from pydeeplab.cli._progress import Progress
+from pydeeplab.cli._segmenter import (
+    DEFAULT_CRF,
+    add_classes_argument,
+    add_crf_argument,
+    add_segmenter_arguments,
+    segmenter_options,
+)
 from pydeeplab.cli._tables import format_table, has_colours
-from pydeeplab.data.classes import CLASS_SETS, read_palette
+from pydeeplab.data.classes import read_palette
 from pydeeplab.data.images import IMAGE_SUFFIXES, read_image
 from pydeeplab.data.palette import write_png
 from pydeeplab.errors import PydeeplabError, UsageError
 from pydeeplab.files import atomic_path
-from pydeeplab.formats import read_mean
-from pydeeplab.net import ENGINES
-from pydeeplab.resources import find_weights
-from pydeeplab.segmentation import MEAN_BGR, Segmentation, Segmenter
-from pydeeplab.segmentation.model import read_model
-from pydeeplab.segmentation.tiles import MERGES
+from pydeeplab.segmentation import Segmentation, Segmenter
 
 EXAMPLES = """\
   pydeeplab segment photo.jpg --net voc12/vgg16_largefov --weights train2_iter_8000.caffemodel --overlay
@@ -44,8 +46,6 @@ EXAMPLES = """\
   pydeeplab segment page.png --net model.prototxt --weights weights.caffemodel --mean 127 --scale 0.0039
 """
 
-DEFAULT_CRF = "voc12-largefov"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -54,45 +54,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--out", metavar="DIR", default="segmented", help="folder for results (default: segmented)"
     )
 
-    model = parser.add_argument_group("the net")
-    model.add_argument("--net", metavar="NET", help="a prototxt, or the name of one of ours such as voc12/vgg16_aspp_l")
-    model.add_argument("--weights", metavar="FILES", help="weight file(s), comma-separated, of any format")
-    model.add_argument("--model", metavar="NAME", help="instead: a model that comes with pydeeplab, or its JSON file")
-    model.add_argument("--output", metavar="BLOB", help="blob with the scores (default: the last output with channels)")
-    model.add_argument(
-        "--define", metavar="NAME=VALUE", action="append", default=[], help="value for ${NAME} in the net"
-    )
-    model.add_argument("--engine", choices=ENGINES, default="DEFAULT", help="convolution engine (default DEFAULT)")
-    add_threads_argument(model)  # type: ignore[arg-type]
-
-    inputs = parser.add_argument_group("how pictures are given to it")
-    inputs.add_argument(
-        "--mean",
-        metavar="B,G,R",
-        help="mean colour to subtract, one number, or a mean file (default 104.008,116.669,122.675)",
-    )
-    inputs.add_argument("--scale", type=float, help="factor after the mean (default 1)")
-    inputs.add_argument(
-        "--rgb", action="store_true", default=None, help="the net wants red, green, blue (and --mean so)"
-    )
-    inputs.add_argument("--gray", action="store_true", default=None, help="turn pictures grey first")
-    inputs.add_argument("--tile", type=int, metavar="N", help="cut pictures larger than N x N pixels (default 1025)")
-    inputs.add_argument(
-        "--overlap", type=int, metavar="N", help="pixels that tiles have in common (default: a quarter)"
-    )
-    inputs.add_argument(
-        "--merge", choices=MERGES, default="average", help="scores where tiles overlap (default average)"
-    )
-
+    add_segmenter_arguments(parser)
     outputs = parser.add_argument_group("what comes out")
-    outputs.add_argument(
-        "--crf",
-        metavar="PARAMS",
-        nargs="?",
-        const=DEFAULT_CRF,
-        help="refine with a dense CRF: a preset, or w=..,xy=..,rgb=..,pos_w=..,pos_xy=..,iter=.., or both "
-        f"(default {DEFAULT_CRF})",
-    )
+    add_crf_argument(outputs)
     outputs.add_argument("--overlay", action="store_true", help="also write NAME_overlay.png: colours over the picture")
     outputs.add_argument(
         "--alpha", type=float, default=0.6, help="share of the colours in overlays, 0 to 1 (default 0.6)"
@@ -100,9 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     outputs.add_argument(
         "--probabilities", action="store_true", help="also write NAME_probabilities.npy: C x H x W, float16"
     )
-    outputs.add_argument(
-        "--classes", metavar="SET", help=f"class names: {', '.join(CLASS_SETS)}, or a file with a name per line"
-    )
+    add_classes_argument(outputs)
     outputs.add_argument(
         "--palette",
         metavar="SET",
@@ -118,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     results = result_names(files)
     out = Path(args.out)
     _check_targets(files, results, out)
-    segmenter = Segmenter(**_options(args))
+    segmenter = Segmenter(**segmenter_options(args))
     if args.palette and args.palette != "none":
         segmenter.classes = dataclasses.replace(segmenter.classes, palette=read_palette(args.palette))
     out.mkdir(parents=True, exist_ok=True)
@@ -186,44 +148,6 @@ def _check_targets(files: list[Path], names: list[str], out: Path) -> None:
             raise UsageError(
                 f"'{out / name}.png' is one of the pictures and would be overwritten; give another folder: -o DIR"
             )
-
-
-def _mean(text: str) -> list[float]:
-    if Path(text).is_file():
-        mean = read_mean(text)
-        return [float(v) for v in (mean if mean.ndim == 1 else mean.mean(axis=(1, 2)))]
-    try:
-        return [float(word) for word in text.split(",")]
-    except ValueError:
-        raise UsageError(
-            f"--mean wants numbers such as {','.join(map(str, MEAN_BGR))}, or a file; got '{text}'"
-        ) from None
-
-
-def _options(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `Segmenter`; what is given overrules the model's description."""
-    if bool(args.model) == bool(args.net):
-        raise UsageError("say which net: --net NET --weights FILE, or --model NAME")
-    if args.net and not args.weights:
-        raise UsageError("a net without weights knows nothing: give --weights FILE")
-    options: dict[str, Any] = read_model(args.model) if args.model else {"net": args.net}
-    weights = [find_weights(word) for word in args.weights.split(",")] if args.weights else None
-    given = {
-        "weights": weights,
-        "mean": _mean(args.mean) if args.mean else None,
-        "scale": args.scale,
-        "order": "rgb" if args.rgb else None,
-        "gray": args.gray,
-        "tile": args.tile,
-        "overlap": args.overlap,
-        "merge": args.merge,
-        "crf": args.crf,
-        "output": args.output,
-        "classes": args.classes,
-        "defines": defines_of(args),
-        "engine": args.engine,
-    }
-    return options | {name: value for name, value in given.items() if value is not None}
 
 
 def _segment(args: argparse.Namespace, segmenter: Segmenter, file: Path, target: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -221,27 +221,87 @@ class Segmenter:
         """
         pixels = _pixels(image)
         self._notes = []
+        return self._result(self.scores(pixels), pixels, self._crf, probabilities)
+
+    def before_and_after(
+        self,
+        image: PathLike | NDArray[np.uint8],
+        *,
+        probabilities: bool = True,
+        callback: Callable[[int, NDArray[Any]], None] | None = None,
+    ) -> tuple[Segmentation, Segmentation]:
+        """Segment a picture without and with the CRF, running the net once.
+
+        Parameters
+        ----------
+        image, probabilities
+            As for a call.
+        callback
+            See `DenseCRF.refine`: called after each mean-field iteration, and before the first.
+
+        Raises
+        ------
+        UsageError
+            The segmenter has no CRF, or the net gives labels only.
+        """
+        if self._crf is None:
+            raise UsageError("there is nothing to compare: the segmenter was made without crf=")
+        if self._gives_labels:
+            raise UsageError("this net gives labels only (its output is an ArgMax): a CRF needs scores")
+        pixels = _pixels(image)
+        self._notes = []
         scores = self.scores(pixels)
-        if self._producer == "ArgMax" and len(scores) == 1:
+        before = self._result(scores, pixels, None, probabilities)
+        return before, self._result(scores, pixels, self._crf, probabilities, callback)
+
+    def _result(
+        self,
+        scores: NDArray[np.float32],
+        pixels: NDArray[np.uint8],
+        crf: DenseCRF | None,
+        probabilities: bool,
+        callback: Callable[[int, NDArray[Any]], None] | None = None,
+    ) -> Segmentation:
+        """Labels, and probabilities if wanted, from scores (or from labels, of nets that give only these)."""
+        if self._gives_labels and len(scores) == 1:
             labels = np.rint(scores[0]).astype(np.int32)
             labels = labels.astype(np.uint8) if labels.max(initial=0) < 256 else labels
             return Segmentation(labels, None, self.classes, tuple(self._notes))
-        shares = self._probabilities(pixels, scores)
+        shares = self._probabilities(pixels, scores, crf, callback)
         labels = shares.argmax(axis=0).astype(np.uint8 if len(shares) <= 256 else np.int32)
         return Segmentation(labels, shares if probabilities else None, self.classes, tuple(self._notes))
 
-    def _probabilities(self, pixels: NDArray[np.uint8], scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _probabilities(
+        self,
+        pixels: NDArray[np.uint8],
+        scores: NDArray[np.float32],
+        crf: DenseCRF | None,
+        callback: Callable[[int, NDArray[Any]], None] | None,
+    ) -> NDArray[np.float32]:
         """Softmax of the scores, or what the CRF makes of them."""
-        if self._crf is not None:
+        if crf is not None:
             if self._normalised:
-                return np.asarray(self._crf.refine(pixels, probabilities=scores), np.float32)
-            return np.asarray(self._crf.refine(pixels, scores), np.float32)
+                return np.asarray(crf.refine(pixels, probabilities=scores, callback=callback), np.float32)
+            return np.asarray(crf.refine(pixels, scores, callback=callback), np.float32)
         if self._normalised:
             return scores
         shares = np.empty_like(scores)
         flat = (1, len(scores), -1)
         get_backend("cpu").kernels.softmax_forward(scores.reshape(flat), shares.reshape(flat))
         return shares
+
+    @property
+    def channels(self) -> int | None:
+        """The number of classes that the net tells apart; None where it gives labels only."""
+        if self._gives_labels:
+            return None
+        count = self.net.blobs[self._output].shape[1]
+        return 2 if count == 1 else count
+
+    @property
+    def _gives_labels(self) -> bool:
+        """Whether the net's output is a label map, not scores."""
+        return self._producer == "ArgMax"
 
     @property
     def _normalised(self) -> bool:

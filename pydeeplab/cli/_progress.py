@@ -46,6 +46,11 @@ class Progress:
         if self._terminal and not self.quiet:
             self._stream.write("\n")
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._start
+
     def advance(self, message: str = "", by: int = 1) -> None:
         """Count ``by`` more items as done."""
         self.done += by
@@ -58,7 +63,7 @@ class Progress:
     def _show(self) -> None:
         if self.quiet:
             return
-        elapsed = time.monotonic() - self._start
+        elapsed = self.elapsed
         if 0 < self.done < self.total:
             timing = f"ETA {format_seconds(elapsed / self.done * (self.total - self.done))}"
         else:

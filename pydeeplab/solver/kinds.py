@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pydeeplab.proto import read_solver
+from pydeeplab.proto import SolverSource, read_solver
 from pydeeplab.solver import rules
 from pydeeplab.solver.solver import Solver
 
@@ -61,9 +61,9 @@ _CLASSES: dict[str, type[Solver]] = {
 
 
 def get_solver(
-    solver_file: str | os.PathLike[str], *, defines: Mapping[str, str] | None = None, **options: Any
+    solver_file: str | os.PathLike[str] | SolverSource, *, defines: Mapping[str, str] | None = None, **options: Any
 ) -> Solver:
     """The solver of the type that a prototxt names; ``options`` are those of `Solver`."""
-    source = read_solver(solver_file, defines=defines)
+    source = solver_file if isinstance(solver_file, SolverSource) else read_solver(solver_file, defines=defines)
     rule = rules.rule_of(source.param.type, source.where("type"))
     return _CLASSES[rule.type](source, defines=defines, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -109,22 +110,22 @@ class Solver:
         rule = self.rule(self.param)
         if self.param.random_seed >= 0:
             set_random_seed(self.param.random_seed)
-        self._note(f"Initializing solver from parameters: \n{self.param}", "solver.cpp:44")
+        self.note(f"Initializing solver from parameters: \n{self.param}", "solver.cpp:44")
         options: dict[str, Any] = {"engine": engine, "backend": backend, "dtype": dtype}
         state: dict[str, Any] = {"defines": defines, "level": level, "stages": tuple(stages)}
         train = train_choice(self.source)
-        self._note(f"Creating training net {train.origin}", "solver.cpp:87")
+        self.note(f"Creating training net {train.origin}", "solver.cpp:87")
         self.net = train.build(**state, **options)
         self.test_nets: list[Net] = []
         self._test_batches: list[int] = []
         for i, choice in enumerate(test_choices(self.source)):
-            self._note(f"Creating test net (#{i}) {choice.origin}", "solver.cpp:172")
+            self.note(f"Creating test net (#{i}) {choice.origin}", "solver.cpp:172")
             self.test_nets.append(choice.build(**state, **options))
             self._test_batches.append(choice.iterations)
             self.test_nets[-1].share_with(self.net)
-        self._updater = Updater(self.net, rule, lambda text: self._note(text, "sgd_solver.cpp:98"))
+        self._updater = Updater(self.net, rule, lambda text: self.note(text, "sgd_solver.cpp:98"))
         self._watch = Watch(self.net, strict=strict)
-        self._debug = DebugInfo(self.net, self._note) if self.param.debug_info else None
+        self._debug = DebugInfo(self.net, self.note) if self.param.debug_info else None
         self._window = SmoothedLoss(self.param.average_loss)
         self._resumed_window: dict[str, Any] | None = None
         self._callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []
@@ -134,7 +135,7 @@ class Solver:
         self._shown = (0, 0.0)
         for files in self.param.weights:
             self.load_weights(files)
-        self._note("Solver scaffolding done.", "solver.cpp:57")
+        self.note("Solver scaffolding done.", "solver.cpp:57")
 
     def _check(self) -> None:
         param = self.param
@@ -149,11 +150,13 @@ class Solver:
 
     # Telling ---------------------------------------------------------------------------------------------------
 
-    def _note(self, text: str, place: str = "solver.cpp:0") -> None:
+    def note(self, text: str, place: str = "solver.cpp:0") -> None:
+        """Write a line to the logs."""
         for observer in self.observers:
             observer.note(text, place)
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
+        """Say that something looks wrong: in the logs, or as a Python warning if there are none."""
         if not self.observers:
             warnings.warn(text, RuntimeWarning, stacklevel=3)
         for observer in self.observers:
@@ -188,7 +191,7 @@ class Solver:
     def load_weights(self, files: str | os.PathLike[str]) -> LoadReport:
         """Load weight files (comma-separated) into the train net, and into the test nets what only they have."""
         report = self.net.copy_from(files)
-        self._note(f"Finetuning from {os.fspath(files)}: {report}", "caffe.cpp:155")
+        self.note(f"Finetuning from {os.fspath(files)}: {report}", "caffe.cpp:155")
         for net in self.test_nets:
             load_weights(net, files)
             net.share_with(self.net)
@@ -258,7 +261,7 @@ class Solver:
         except DivergedError as error:
             raise DivergedError(f"iteration {self.iter}: {error}") from None
         if found:
-            self._warn(f"iteration {self.iter}: {found}")
+            self.warn(f"iteration {self.iter}: {found}")
 
     def _display(self, smoothed: float) -> None:
         since, then = self._shown
@@ -273,7 +276,7 @@ class Solver:
         before = self._rate.steps
         rate = self._rate.advance(self.iter)
         if self._rate.steps != before:
-            self._note(f"MultiStep Status: Iteration {self.iter}, step = {self._rate.steps}", "sgd_solver.cpp:50")
+            self.note(f"MultiStep Status: Iteration {self.iter}, step = {self._rate.steps}", "sgd_solver.cpp:50")
         if self._is_due(self.param.display):
             for observer in self.observers:
                 observer.rated(self.iter, rate)
@@ -309,7 +312,7 @@ class Solver:
         if param.snapshot_after_train:
             snapshots.probe(param.snapshot_prefix, self.iter)
         if resume_file is not None:
-            self._note(f"Restoring previous solver status from {os.fspath(resume_file)}", "solver.cpp:276")
+            self.note(f"Restoring previous solver status from {os.fspath(resume_file)}", "solver.cpp:276")
             self.restore(resume_file)
         for observer in self.observers:
             observer.started(self.net.name, param.lr_policy, self.iter)
@@ -344,7 +347,7 @@ class Solver:
         for batch in range(batches):
             self._obey()
             if self._stopped:
-                self._note("Test interrupted.", "solver.cpp:348")
+                self.note("Test interrupted.", "solver.cpp:348")
                 return None
             loss += net._forward(0, last)
             names = list(outputs_of(net))
@@ -391,12 +394,12 @@ class Solver:
         found = state_file if isinstance(state_file, snapshots.Snapshot) else snapshots.read(state_file)
         if len(found.state.history) == len(self._updater.history):
             self.net.copy_from(found.weights)
-        self._note("SGDSolver: restoring history", "sgd_solver.cpp:318")
+        self.note("SGDSolver: restoring history", "sgd_solver.cpp:318")
         self._updater.restore(found.state.history)
         self.iter = self._saved_at = found.state.iter
         self._rate.steps = found.state.current_step
         if found.extra is None:
-            self._note(
+            self.note(
                 f"{found.path}: a snapshot of Caffe; random numbers and data begin anew, so the run will differ from "
                 "one that was never stopped"
             )
@@ -413,12 +416,11 @@ class Solver:
                 "differ in their last bits"
             )
         for text in notes:
-            self._warn(text)
+            self.warn(text)
 
 
 def _default_observers() -> list[Observer]:
-    try:
-        quiet = int(os.environ.get(_LOG_LEVEL, "0")) >= 1
-    except ValueError:
-        quiet = False
-    return [] if quiet else [GlogLog(sys.stderr)]
+    """A log on stderr, unless glog's environment variable or `pydeeplab.init_log` asks for warnings only."""
+    text = os.environ.get(_LOG_LEVEL, "0")
+    quiet = text.isdecimal() and int(text) > 0
+    return [] if quiet or logging.getLogger("pydeeplab").level > logging.INFO else [GlogLog(sys.stderr)]

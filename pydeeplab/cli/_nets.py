@@ -17,6 +17,7 @@ from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import ENGINES, Net
 from pydeeplab.proto import NetSource
 from pydeeplab.resources import find_net
+from pydeeplab.seeding import seed_inputs
 from pydeeplab.threads import set_num_threads
 
 __all__ = [
@@ -101,7 +102,7 @@ def read_inputs(net: Net, given: Iterable[str], seed: int) -> dict[str, NDArray[
 
     ``given`` are ``FILE`` (for the first input, or an .npz with the inputs' names) or ``BLOB=FILE``; .npy, .npz, or an
     image, which becomes 1 x 3 x H x W, BGR, minus DeepLab's mean. Inputs that are not given are random: standard
-    normal times 50, drawn with ``seed``.
+    normal times 50, drawn with ``seed``; labels are 0.
     """
     if not net.inputs:
         raise UsageError("the net has no Input layer; use its deploy prototxt")
@@ -113,10 +114,9 @@ def read_inputs(net: Net, given: Iterable[str], seed: int) -> dict[str, NDArray[
     unknown = set(values) - set(net.inputs)
     if unknown:
         raise UsageError(f"the net has no input '{sorted(unknown)[0]}'; its inputs are {', '.join(net.inputs)}")
-    random = np.random.default_rng(seed)
+    seed_inputs(net, seed)
     for name in net.inputs:
-        drawn = 50 * random.standard_normal(net.blobs[name].shape, np.float32)
-        values.setdefault(name, drawn)
+        values.setdefault(name, net.blobs[name].data.copy())
     return values
 
 

@@ -1,38 +1,68 @@
-"""compare a net, blob by blob, with what reference Caffe recorded
+"""compare a net, blob by blob, with reference Caffe: recorded, or live beside us
 
-Runs the net on the inputs of a dump and shows, for every blob that the dump holds, the largest absolute error, the
-error relative to the blob's largest value, and the error in units in the last place; names the first layer out of
-tolerance. The exit code is 0 if all agree and 1 if not.
+Runs the net and shows, for every blob, the largest absolute error, the error relative to the blob's largest value, and
+the error in units in the last place; names the first layer out of tolerance, forward or backward. The exit code is 0
+if all agree and 1 if not. --html writes a page with a map of the errors in each blob.
 
-A dump is an .npz or .h5 (keys in/<blob>, data/<blob>, and diff/<blob>, pdiff/<layer>/<i> for gradients) or a folder of
-.mat files as MatWrite writes them. `pydeeplab dump` records one; `pydeeplab dump --script` prints the program that
-records one in Caffe.
+--reference DUMP takes the other side from a file: an .npz or .h5 (keys in/<blob>, data/<blob>, and diff/<blob>,
+pdiff/<layer>/<i> for gradients) or a folder of .mat files as MatWrite writes them. `pydeeplab dump` records one;
+`pydeeplab dump --script` prints the program that records one in Caffe.
+
+--caffe PATH runs a pycaffe, the one that `import caffe` finds in PATH, in a process of its own on the same net, weights
+and input. Without WEIGHTS both get the same random ones.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
+import tempfile
+from pathlib import Path
+from typing import Any
 
-from pydeeplab.cli._nets import add_net_arguments, load_net
-from pydeeplab.compare import BlobError, Comparison, compare, read_dump
+from pydeeplab.cli._nets import add_net_arguments, load_net, read_inputs
+from pydeeplab.cli._spellings import split_stages
+from pydeeplab.compare import BlobError, Comparison, Dump, compare, read_dump
+from pydeeplab.compare.html import write_html
+from pydeeplab.compare.live import find_pycaffe, record_live
+from pydeeplab.errors import UsageError
+from pydeeplab.net import Net
+from pydeeplab.proto import write_text
+from pydeeplab.resources import find_net
+from pydeeplab.seeding import seed_params
 
 EXAMPLES = """\
   pydeeplab compare deploy.prototxt net.caffemodel --reference caffe.npz
   pydeeplab compare deploy.prototxt net.caffemodel --reference features/ --tolerance 1e-4
   pydeeplab compare deploy.prototxt net.caffemodel --reference caffe.npz --json | jq .first_departure
+  pydeeplab compare deploy.prototxt net.caffemodel --caffe ~/caffe/python --input photo.jpg --html errors.html
+  pydeeplab compare deploy.prototxt --caffe ~/caffe/python --python /usr/bin/python3.8
 """
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add_net_arguments(parser, weights="required", engine="CAFFE")
-    parser.add_argument("--reference", metavar="DUMP", required=True, help=".npz, .h5 or a folder of .mat files")
+    add_net_arguments(parser, engine="CAFFE")
+    other = parser.add_mutually_exclusive_group(required=True)
+    other.add_argument("--reference", metavar="DUMP", help=".npz, .h5 or a folder of .mat files")
+    other.add_argument("--caffe", metavar="PATH", help="a folder from which Python can `import caffe`")
+    parser.add_argument("--python", metavar="EXE", default=sys.executable, help="--caffe: the interpreter to run")
+    parser.add_argument(
+        "--input",
+        metavar="[BLOB=]FILE",
+        action="append",
+        default=[],
+        help="--caffe: .npy, .npz or an image; else random",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="--caffe: seed of random inputs and weights (default 0)")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="--caffe: give up after so long")
     parser.add_argument("--tolerance", type=float, default=1e-5, help="largest relative error (default 1e-5)")
     parser.add_argument(
         "--forward-only", action="store_true", help="do not compare gradients even if the dump has them"
     )
+    parser.add_argument("--html", metavar="FILE", help="write an HTML page with maps of the errors")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -61,12 +91,45 @@ def _print(result: Comparison) -> None:
         )
 
 
+def _record_live(args: argparse.Namespace, net: Net) -> Dump:
+    """The dump of the pycaffe that the arguments name."""
+    find_pycaffe(args.caffe)
+    if not args.weights:
+        seed_params(net, args.seed)
+    inputs = read_inputs(net, args.input, args.seed) if net.inputs or args.input else {}
+    options = {"backward": not args.forward_only, "python": args.python, "timeout": args.timeout}
+    file = find_net(args.net)
+    if not (args.define or args.level or args.stage):
+        return record_live(net, file, inputs, args.caffe, **options)
+    with tempfile.NamedTemporaryFile("w", suffix=".prototxt", encoding="utf-8") as resolved:
+        resolved.write(write_text(net.source.param))
+        resolved.flush()
+        return record_live(net, Path(resolved.name), inputs, args.caffe, **options)
+
+
+def _finite(value: Any) -> Any:
+    """Plain data with null for what JSON has no number for."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def run(args: argparse.Namespace) -> int:
     """Compare, print, and return 0 if all agree."""
-    dump = read_dump(args.reference)
-    result = compare(load_net(args), dump, tolerance=args.tolerance, backward=False if args.forward_only else None)
+    if not args.tolerance > 0:
+        raise UsageError(f"--tolerance must be positive, got {args.tolerance:g}")
+    args.stage = split_stages(args.stage)
+    dump = read_dump(args.reference) if args.reference else None
+    net = load_net(args)
+    if dump is None:
+        dump = _record_live(args, net)
+    result = compare(net, dump, tolerance=args.tolerance, backward=False if args.forward_only else None)
+    if args.html:
+        write_html(args.html, net, dump, result, reference=args.reference or f"the Caffe in {args.caffe}")
     if args.json:
-        json.dump(result.to_json(), sys.stdout, indent=1)
+        json.dump(_finite(result.to_json()), sys.stdout, indent=1, allow_nan=False)
         print()
     else:
         _print(result)

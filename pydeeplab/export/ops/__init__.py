@@ -1,0 +1,1 @@
+"""How each layer is said in ONNX's operators, one module per family."""

@@ -1,0 +1,107 @@
+"""check a training, or a net and its files, before it starts
+
+The checks that `pydeeplab train` makes first, alone: do all listed files exist and decode, do images and label maps
+have equal sizes, are all label values classes or ignored (with file, row and column of those that are not), does the
+crop suit the net, which layers would start from zero, can snapshots be written, how much memory is needed, are images
+trained on and tested on alike, and how do the settings differ from those of the DeepLab paper.
+
+The exit code is 0 where no error was found (warnings and notes are not errors), else 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import textwrap
+
+from pydeeplab.cli._nets import defines_of
+from pydeeplab.cli._progress import Progress
+from pydeeplab.cli._tables import has_colours, paint
+from pydeeplab.layer import TEST, TRAIN
+from pydeeplab.preflight import Report, check_net, check_training
+from pydeeplab.resources import find_net
+
+EXAMPLES = """\
+  pydeeplab check --solver solver.prototxt --weights init.caffemodel --define DATA_ROOT=/data/VOC2012
+  pydeeplab check --solver solver.prototxt --fast
+  pydeeplab check --net train.prototxt --json
+"""
+_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+_WIDTH = 110
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--solver", metavar="S", help="a solver prototxt: check its nets and settings")
+    what.add_argument("--net", metavar="N", help="a net prototxt, or the name of one of ours: check it alone")
+    parser.add_argument("--weights", metavar="FILES", help="weights to start from, comma-separated")
+    parser.add_argument("--resumed", action="store_true", help="weights will come from a snapshot")
+    parser.add_argument("--phase", choices=("TRAIN", "TEST"), default="TRAIN", help="phase of --net (default TRAIN)")
+    parser.add_argument("--level", type=int, default=0, help="level of the nets' state")
+    parser.add_argument("--stage", action="append", default=[], help="a stage of the nets' state; may be repeated")
+    parser.add_argument("--define", metavar="NAME=VALUE", action="append", default=[], help="value for ${NAME}")
+    parser.add_argument("--fast", action="store_true", help="decode only a sample of the files")
+    parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (default: all cores, at most 4)")
+    parser.add_argument("--json", action="store_true", help="print JSON: all findings and facts")
+    parser.add_argument("--quiet", action="store_true", help="show errors and warnings only, and no progress")
+
+
+class _Watcher:
+    """Shows the progress of one task after another."""
+
+    def __init__(self, quiet: bool):
+        self._quiet = quiet
+        self._bar: Progress | None = None
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        if self._bar is None or self._bar.label != label:
+            self._bar = Progress(total, label, quiet=self._quiet)
+        self._bar.advance(by=done - self._bar.done)
+        if done == total:
+            self._bar.__exit__()
+            self._bar = None
+
+
+def report_lines(report: Report, *, colours: bool = False, quiet: bool = False) -> list[str]:
+    """The findings as lines of text: severity, topic and message, the advice below."""
+    shown = [finding for finding in report.findings if not quiet or finding.severity != "note"]
+    topics = [f"{finding.topic}, {finding.net}" if finding.net else finding.topic for finding in shown]
+    width = max((len(topic) for topic in topics), default=0)
+    lines = []
+    for finding, topic in zip(shown, topics, strict=True):
+        head = paint(finding.severity.ljust(7), _COLOURS[finding.severity], colours)
+        indent = " " * (7 + 2 + width + 2)
+        body = textwrap.wrap(
+            finding.message, _WIDTH - len(indent) + 10, break_long_words=False, break_on_hyphens=False
+        ) or [""]
+        lines.append(f"{head}  {topic.ljust(width)}  {body[0]}")
+        lines += [indent + line for line in body[1:]]
+        advice = textwrap.wrap(finding.advice, _WIDTH - len(indent) + 10, break_long_words=False)
+        lines += [indent + paint(line, "dim", colours) for line in advice]
+    return [*lines, paint(report.summary, "bold", colours)]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check and print."""
+    options = {
+        "weights": args.weights,
+        "defines": defines_of(args),
+        "level": args.level,
+        "stages": args.stage,
+        "fast": args.fast,
+        "workers": args.workers,
+        "watch": _Watcher(args.quiet or args.json),
+    }
+    if args.solver:
+        report = check_training(find_net(args.solver, "solver"), resumed=args.resumed, **options)
+    else:
+        phase = TRAIN if args.phase == "TRAIN" else TEST
+        report = check_net(find_net(args.net, "train" if phase == TRAIN else "test"), phase, **options)
+    if args.json:
+        json.dump(report.to_json(), sys.stdout, indent=1)
+        print()
+    else:
+        print("\n".join(report_lines(report, colours=has_colours(sys.stdout), quiet=args.quiet)))
+    return 0 if report.ok else 1

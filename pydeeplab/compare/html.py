@@ -29,7 +29,7 @@ _STOPS = np.array([-DECADES, -DECADES / 2, -1e-12, 1e-12, DECADES / 2, DECADES],
 _RAMP = np.array(
     [[16, 24, 58], [36, 92, 140], [132, 204, 176], [255, 226, 138], [240, 128, 48], [172, 16, 44]], np.float64
 )
-_EXACT = (34, 34, 40)
+_EXACT = (203, 206, 211)
 _NOT_A_NUMBER = (230, 40, 230)
 
 
@@ -69,7 +69,7 @@ def error_map(got: NDArray[np.float32], expected: NDArray[np.float32], *, weight
 def map_colours(relative: NDArray[np.float64], tolerance: float) -> NDArray[np.uint8]:
     """Colours (H, W, 4) of errors relative to an array's largest value, on a logarithmic scale.
 
-    Dark blue to green: within the tolerance; yellow to red: beyond it, four powers of ten each way. Dark grey: exact;
+    Dark blue to green: within the tolerance; yellow to red: beyond it, four powers of ten each way. Grey: exact;
     magenta: not finite; transparent: nothing (NaN).
     """
     finite = np.isfinite(relative)
@@ -135,6 +135,10 @@ def _bar(error: BlobError, tolerance: float) -> str:
     return f'<span class="bar"><i style="width:{share:.1f}%;background:rgb({red},{green},{blue})"></i><b></b></span>'
 
 
+def _relative(error: BlobError) -> str:
+    return f"{error.relative:.2e}" if error.relative else "0"
+
+
 def _rows(errors: list[BlobError], net: Net, dump: Dump, result: Comparison) -> Iterator[str]:
     first = result.first_departure
     for error in errors:
@@ -142,7 +146,7 @@ def _rows(errors: list[BlobError], net: Net, dump: Dump, result: Comparison) -> 
         note = {"diff": "gradient", "pdiff": "gradient of parameter"}.get(kind, "")
         classes = " ".join(filter(None, ["" if error.within else "out", "first" if error is first else ""]))
         numbers = (
-            f'<td class="n">{error.max_abs:.3g}</td><td class="n">{error.relative:.2e}{_bar(error, result.tolerance)}'
+            f'<td class="n">{error.max_abs:.3g}</td><td class="n">{_relative(error)}{_bar(error, result.tolerance)}'
         )
         yield (
             f'<tr class="{classes}"><td><code>{escape(name)}</code><small>{note}</small></td>'
@@ -158,7 +162,7 @@ def _legend(tolerance: float) -> str:
     return (
         f'<figure><img class="scale" src="{_data_uri(map_colours(scale, tolerance))}" alt="scale of colours">'
         f'<div class="ticks">{ticks}</div><figcaption>mean |error| over items and channels, relative to the array\'s '
-        "largest value; dark grey: exact, magenta: not a number. Green and blue are within the tolerance.</figcaption>"
+        "largest value; grey: exact, magenta: not a number. Green and blue are within the tolerance.</figcaption>"
         "</figure>"
     )
 
@@ -170,8 +174,11 @@ h1 { font-size: 1.4rem; margin: 0 0 .2rem; } h2 { font-size: 1.05rem; margin: 1.
 p.sub { color: #888; margin: 0 0 1rem; }
 .verdict { border-left: 5px solid var(--ok); background: var(--soft); padding: .6rem 1rem; border-radius: 4px; }
 .verdict.out { border-color: var(--out); }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: 100%; table-layout: fixed; overflow-wrap: anywhere;
+  font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; font-size: .85rem; color: #888; }
+th:nth-child(3) { width: 10rem; } th:nth-child(4) { width: 7rem; } th:nth-child(5) { width: 8rem; }
+th:nth-child(6) { width: 5rem; } th:nth-child(7) { width: 5.5rem; }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: middle; }
 td.n, th.n { text-align: right; white-space: nowrap; }
 td small { display: block; color: #888; }
@@ -179,7 +186,8 @@ tr.out td:first-child { box-shadow: inset 4px 0 var(--out); }
 tr.first { background: #c6282818; }
 code { font-family: ui-monospace, monospace; }
 td img { image-rendering: pixelated; border-radius: 3px; cursor: zoom-in; display: block; }
-td img.large { width: 420px !important; height: auto !important; cursor: zoom-out; }
+td img.large { position: absolute; right: 2rem; width: min(480px, 90vw) !important; height: auto !important; z-index: 2;
+  box-shadow: 0 4px 24px #0006; cursor: zoom-out; }
 .bar { display: block; position: relative; height: 5px; width: 110px; margin: 3px 0 0 auto; background: var(--line);
   border-radius: 3px; overflow: hidden; }
 .bar i { position: absolute; inset: 0 auto 0 0; } .bar b { position: absolute; left: 50%; width: 1px; height: 100%;

@@ -14,7 +14,7 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 
-from pydeeplab.cli._spellings import CAFFE_COMMANDS, translate
+from pydeeplab.cli._spellings import CAFFE_COMMANDS, positionals_first, translate
 from pydeeplab.errors import PydeeplabError, UsageError
 
 __all__ = ["build_parser", "command_parsers", "commands", "main"]
@@ -70,8 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser(first if known else None)
     if known:
         arguments[0] = first.replace("_", "-")
-    if first in CAFFE_COMMANDS and known:
-        arguments[1:] = translate(arguments[1:], command_parsers(parser)[arguments[0]])
+        command = command_parsers(parser)[arguments[0]]
+        if first in CAFFE_COMMANDS:
+            arguments[1:] = translate(arguments[1:], command)
+        arguments[1:] = positionals_first(arguments[1:], command)
     args = parser.parse_args(arguments)
     try:
         return int(args.run(args))

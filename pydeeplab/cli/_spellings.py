@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 
-__all__ = ["CAFFE_COMMANDS", "add_gpu_argument", "note_gpu", "split_stages", "translate"]
+__all__ = ["CAFFE_COMMANDS", "add_gpu_argument", "note_gpu", "positionals_first", "split_stages", "translate"]
 
 CAFFE_COMMANDS = frozenset(
     {
@@ -81,6 +81,40 @@ def _translated(arguments: list[str], options: dict[str, argparse.Action]) -> It
             yield option
         elif value.lower() not in _FALSE:
             yield word
+
+
+def positionals_first(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
+    """Move options behind the positional arguments, so that ``NET --engine CAFFE WEIGHTS`` means what it says.
+
+    Before Python 3.12.7, argparse takes an optional positional argument to be absent once an option follows the one
+    before it. Where it cannot be told which words belong to an option, the order stays as it is.
+
+    Examples
+    --------
+    >>> parser = argparse.ArgumentParser()
+    >>> _ = parser.add_argument("--engine")
+    >>> positionals_first(["net", "--engine", "CAFFE", "weights"], parser)
+    ['net', 'weights', '--engine', 'CAFFE']
+    """
+    if any(not a.option_strings and a.nargs in (argparse.REMAINDER, argparse.PARSER) for a in parser._actions):
+        return list(arguments)
+    positionals: list[str] = []
+    options: list[str] = []
+    rest = iter(arguments)
+    for word in rest:
+        if word == "--":
+            return [*options, *positionals, word, *rest]
+        if not word.startswith("-") or word == "-":
+            positionals.append(word)
+            continue
+        name, equals, _ = word.partition("=")
+        action = parser._option_string_actions.get(name)
+        if action is None or not (action.nargs is None or isinstance(action.nargs, int)):
+            return list(arguments)
+        options.append(word)
+        count = 0 if equals else 1 if action.nargs is None else action.nargs
+        options += [value for _, value in zip(range(count), rest, strict=False)]
+    return [*positionals, *options]
 
 
 def add_gpu_argument(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,153 @@
+"""All commands: help with examples, errors without tracebacks; and recording, comparing, timing from end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pydeeplab.cli import commands, main
+from pydeeplab.errors import DataError
+from tests.cli.nets import write_nets
+from tests.support.external import repository
+
+
+def call(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+@pytest.mark.parametrize("name", commands())
+def test_help_shows_usage_and_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"usage: pydeeplab {name.replace('_', '-')}")
+    examples = out.partition("examples:\n")[2].splitlines()
+    spelled = {f"pydeeplab {name}", f"pydeeplab {name.replace('_', '-')}"}
+    assert any(call in line for line in examples for call in spelled)
+    assert "None" not in out
+
+
+@pytest.mark.parametrize("name", commands())
+def test_unknown_options_are_wrong_usage(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--no-such-option"])
+    assert stop.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_list_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    assert all(name.replace("_", "-") in out for name in commands())
+    with pytest.raises(SystemExit) as stop:
+        main(["sumary"])
+    assert stop.value.code == 2
+
+
+def test_recording_and_comparing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, weights = write_nets(tmp_path)
+    net, dump = tmp_path / "deploy.prototxt", tmp_path / "d.npz"
+    np.save(tmp_path / "in.npy", np.random.default_rng(0).standard_normal((2, 3, 7, 9)))
+    options = ("--input", f"data={tmp_path / 'in.npy'}", "--backward", "--engine", "CAFFE")
+    assert call("dump", net, weights, *options, "-o", dump) == 0
+    assert "arrays" in capsys.readouterr().out
+    assert call("compare", net, weights, "--reference", dump, "--html", tmp_path / "page.html") == 0
+    assert "arrays agree within 1e-05" in capsys.readouterr().out
+    assert (tmp_path / "page.html").read_text().rstrip().endswith("</html>")
+    arrays = dict(np.load(dump))
+    arrays["data/prob"] = arrays["data/prob"] + np.float32(0.01)
+    np.savez(tmp_path / "other.npz", **arrays)
+    assert call("compare", net, weights, "--reference", tmp_path / "other.npz", "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["first_departure"] == "data/prob"
+    assert found["agrees"] is False
+    assert call("compare", net, weights, "--reference", tmp_path / "other.npz", "--tolerance", 0.1) == 0
+    arrays["data/prob"] = arrays["data/prob"][:1]
+    np.savez(tmp_path / "other.npz", **arrays)
+    capsys.readouterr()
+    assert call("compare", net, weights, "--reference", tmp_path / "other.npz", "--json", "--forward-only") == 1
+    text = capsys.readouterr().out
+    assert "Infinity" not in text
+    assert json.loads(text)["errors"][-1]["max_abs"] is None
+
+
+def test_the_recording_script_runs_where_caffe_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, weights = write_nets(tmp_path)
+    net = tmp_path / "deploy.prototxt"
+    assert call("dump", "--script") == 0
+    (tmp_path / "record.py").write_text(capsys.readouterr().out)
+    (tmp_path / "caffe.py").write_text("from pydeeplab import TEST, TRAIN, Net, set_mode_cpu\n")
+    np.savez(tmp_path / "in.npz", data=np.ones((1, 3, 6, 5), np.float32))
+    words = ["record.py", "deploy.prototxt", weights.name, "in.npz", "out.npz", "backward"]
+    environment = {**os.environ, "PYTHONPATH": str(repository())}
+    subprocess.run([sys.executable, *words], cwd=tmp_path, env=environment, check=True, timeout=60)
+    assert call("compare", net, weights, "--reference", tmp_path / "out.npz") == 0
+
+
+def test_summary_and_time_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net, weights = write_nets(tmp_path)
+    assert call("summary", net, "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["parameters"]["total"] == 2 * 27 + 2 + 24 * 3 + 3
+    assert call("time", net, weights, "--iterations", 2, "--threads", 1, "--json") == 0
+    timing = json.loads(capsys.readouterr().out)
+    assert timing["threads"] == 1
+    assert all(layer["forward"] >= 0 for layer in timing["layers"])
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("compare", "{net}", "{weights}", "--reference", "absent.npz"), 1),
+        (("compare", "{deploy}", "{weights}", "--reference", "{weights}"), 1),
+        (("compare", "{deploy}", "--caffe", "{weights}"), 2),
+        (("dump", "{deploy}"), 2),
+        (("dump", "{deploy}", "{net}", "-o", "x.npz"), 1),
+        (("dump", "{deploy}", "--input", "nothing.jpg", "-o", "x.npz"), 1),
+        (("summary", "{weights}"), 1),
+        (("time", "{deploy}", "--input-size", "big"), 2),
+        (("time", "no/such/net"), 2),
+    ],
+)
+def test_errors_are_one_message(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    code: int,
+) -> None:
+    net, weights = write_nets(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    places = {"net": net, "weights": weights, "deploy": tmp_path / "deploy.prototxt"}
+    assert call(*(word.format(**places) for word in words)) == code
+    out, err = capsys.readouterr()
+    assert err.startswith("pydeeplab: error: ")
+    assert "Traceback" not in err
+    assert not out
+    assert not (tmp_path / "x.npz").exists()
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no"):
+        call("compare", "absent.prototxt", "--reference", tmp_path, "--debug")
+
+
+def test_a_closed_pipe_is_no_crash(tmp_path: Path) -> None:
+    net, _ = write_nets(tmp_path)
+    code = f"from pydeeplab.cli import main; import sys; sys.exit(main(['time', '-model', {str(net)!r}]))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=repository()
+    )
+    assert process.stdout
+    process.stdout.close()
+    _, err = process.communicate(timeout=60)
+    assert b"Traceback" not in err

@@ -78,16 +78,21 @@ class BatchLayer(Layer):
 
         It is the position of the next batch that a forward uses, however many more were made ahead: numbers, strings,
         None and arrays (not to be changed), in nested dicts. A layer built from the same prototxt goes on from there
-        exactly.
+        exactly. Setting a state that does not fit leaves the layer where it was.
         """
         state: dict[str, Any] = self._pending[0] if self._pending else self._ahead.state
         return state
 
     @state.setter
     def state(self, saved: dict[str, Any]) -> None:
+        position = self.position
+        try:
+            self.position = saved
+        except Exception:
+            self.position = position
+            raise
         self._ahead.clear()
         self._pending = None
-        self.position = saved
 
     def fixed_shapes(self) -> Shapes | None:
         """The tops' shapes where the parameters alone tell them, else None (they are those of the next batch)."""

@@ -13,10 +13,11 @@ from pydeeplab.errors import PydeeplabError, UsageError
 from pydeeplab.formats import LoadReport
 from pydeeplab.layer import TRAIN
 from pydeeplab.net import Net
-from pydeeplab.preflight.lists import ListCheck, check_list, check_overlap
+from pydeeplab.preflight.lists import check_list, check_overlap
 from pydeeplab.preflight.nets import check_crop, check_memory, check_start
 from pydeeplab.preflight.recipe import check_recipe
 from pydeeplab.preflight.report import ERROR, NOTE, WARNING, Report, Watch, unwatched
+from pydeeplab.preflight.subject import Subject
 from pydeeplab.preflight.views import LIST_LAYERS, NetView, view_net
 from pydeeplab.proto import NetSource, SolverSource, read_net, read_solver
 from pydeeplab.solver.nets import test_choices, train_choice
@@ -93,7 +94,7 @@ def check_training(
             report.add_error("net", error, net=role)
     lists = _check_views(views, report, fast=fast, workers=workers, watch=watch)
     check_overlap(lists, report)
-    _check_iterations(source.param, views, lists, report)
+    _check_iterations(source.param, lists, report)
     if views and views[0].phase == TRAIN:
         _check_weights(views[0], weights, resumed, report)
         check_recipe(views[0], source.param, report, fine_tuned=weights is not None)
@@ -140,7 +141,7 @@ def check_net(
 
 def _check_views(
     views: Sequence[NetView], report: Report, *, fast: bool, workers: int | None, watch: Watch
-) -> list[ListCheck]:
+) -> list[Subject]:
     """Check what the nets read."""
     if workers is not None and workers < 1:
         raise UsageError(f"the number of workers must be at least 1, got {workers}")
@@ -171,10 +172,10 @@ def _try_data_layer(view: NetView, param: Any, report: Report) -> None:
         report.add(NOTE, "data", text, net=view.role)
 
 
-def _check_iterations(solver: Any, views: Sequence[NetView], lists: Sequence[ListCheck], report: Report) -> None:
+def _check_iterations(solver: Any, lists: Sequence[Subject], report: Report) -> None:
     """How often training sees each image, and whether a test sees each image once."""
     for checked in lists:
-        view = next(view for view in views if view.role == checked.net)
+        view = checked.view
         batch, length = int(checked.layer.options.batch_size), len(checked.items)
         if view.phase == TRAIN:
             seen = int(solver.max_iter) * batch * int(solver.iter_size)
@@ -224,6 +225,8 @@ def _check_weights(view: NetView, weights: Weights | None, resumed: bool, report
 
 def _check_snapshots(solver: Any, view: NetView, report: Report) -> None:
     """Whether snapshots can be written, and whether the disk holds them."""
+    if not (solver.snapshot or solver.snapshot_after_train):
+        return
     folder = Path(str(solver.snapshot_prefix)).parent
     existing = folder.absolute()
     while not existing.exists():
@@ -240,7 +243,8 @@ def _check_snapshots(solver: Any, view: NetView, report: Report) -> None:
         )
         return
     if existing != folder.absolute():
-        report.add(NOTE, "snapshot", f"the folder of snapshots, '{folder}', does not exist yet")
+        text = f"snapshots go to '{folder}', which does not exist"
+        report.add(ERROR, "snapshot", text, f"Create it (mkdir -p '{folder}') or change snapshot_prefix.")
     values = sum(param.blob.count for param in view.net.learnable_params)
     each = 4 * values * (3 if solver.type in ("Adam", "AdaDelta") else 2)
     count = int(solver.max_iter) // int(solver.snapshot) if solver.snapshot else 1

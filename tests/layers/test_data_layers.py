@@ -247,11 +247,24 @@ def test_the_state_can_be_read_at_any_time(dataset: Dataset, workers: Callable[[
     np.testing.assert_array_equal(net.blobs["data"].data[0], planes(dataset.images[0]))
 
 
-def test_a_state_of_another_list_is_refused(dataset: Dataset) -> None:
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_state_of_another_list_is_refused_and_changes_nothing(
+    dataset: Dataset, count: int, workers: Callable[[int], None]
+) -> None:
+    workers(count)
     state = dataset.net("crop_size: 4", "label_type: PIXEL").layers[0].state
-    dataset.write("/0.png /0_label.png\n")
-    with pytest.raises(DataError, match="the saved order has 3 items, the data set 1"):
-        dataset.net("crop_size: 4", "label_type: PIXEL").layers[0].state = state
+    dataset.write("/0.png /0_label.png\n/2.png /2_label.png\n")
+    net = dataset.net("crop_size: 4 mirror: true", "label_type: PIXEL")
+    net.forward()
+    before = net.layers[0].state
+    with pytest.raises(DataError, match="the saved order has 3 items, the data set 2"):
+        net.layers[0].state = state
+    with pytest.raises(KeyError):
+        net.layers[0].state = {"order": before["order"]}
+    after = net.layers[0].state
+    assert after["order"]["position"] == before["order"]["position"] == 1
+    np.testing.assert_array_equal(after["draws"]["state"]["key"], before["draws"]["state"]["key"])
+    assert after["draws"]["state"]["pos"] == before["draws"]["state"]["pos"]
 
 
 @pytest.mark.parametrize("count", [0, 4])

@@ -308,10 +308,10 @@ def test_snapshots_can_be_written(project: Project) -> None:
     project.solver(SOLVER.replace("snapshots/x", "file/x"))
     assert has(project.check(), "error", "snapshots go to 'file', but", "is a file")
     project.solver(SOLVER.replace("snapshots/x", "new/folder/x"))
-    report = project.check()
-    assert report.ok
-    assert has(report, "note", "'new/folder', does not exist yet")
+    assert has(project.check(), "error", "'new/folder', which does not exist", "mkdir -p 'new/folder'")
     assert not (project.folder / "new").exists()
+    project.solver(SOLVER.replace("snapshots/x", "new/folder/x") + "snapshot_after_train: false")
+    assert project.check().ok
 
 
 def test_folders_that_may_not_be_written(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,8 @@ def blobproto_to_array(blob: Any, return_diff: bool = False) -> NDArray[np.float
     ValueError
         The number of values does not fit the shape, or the blob states no shape and is no scalar.
     """
-    values = np.asarray(blob.diff if return_diff else blob.data, np.float32)
+    half = "diff" if return_diff else "data"
+    values = np.asarray(getattr(blob, half) or getattr(blob, f"double_{half}"), np.float32)
     legacy = any(blob.HasField(f) for f in ("num", "channels", "height", "width"))
     if legacy:
         return values.reshape(blob.num, blob.channels, blob.height, blob.width)

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -15,6 +16,23 @@ from pydeeplab.solver.events import Display, Observer, Output, Score
 __all__ = ["GlogLog", "JsonLog"]
 
 Clock = Callable[[], float]
+
+
+class _Sink:
+    """Writes to a stream until that fails (a closed pipe, a full disk): training must not end for the sake of a log."""
+
+    def __init__(self, stream: IO[str]):
+        self._stream: IO[str] | None = stream
+
+    def write(self, text: str) -> None:
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError) as error:
+            self._stream = None
+            warnings.warn(f"logging stops: {error}", RuntimeWarning, stacklevel=2)
 
 
 class GlogLog(Observer):
@@ -28,11 +46,11 @@ class GlogLog(Observer):
     """
 
     def __init__(self, stream: IO[str], *, header: bool = False, clock: Clock = time.time):
-        self._stream = stream
+        self._sink = _Sink(stream)
         self._clock = clock
         if header:
             now = time.strftime("%Y/%m/%d %H:%M:%S", time.localtime(clock()))
-            stream.write(
+            self._sink.write(
                 f"Log file created at: {now}\nRunning on machine: {socket.gethostname()}\n"
                 "Log line format: [IWEF]mmdd hh:mm:ss.uuuuuu threadid file:line] msg\n"
             )
@@ -41,8 +59,7 @@ class GlogLog(Observer):
         now = self._clock()
         stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
         micros = int(now % 1 * 1e6)
-        self._stream.write(f"{severity}{stamp}.{micros:06} {threading.get_native_id():5} {place}] {text}\n")
-        self._stream.flush()
+        self._sink.write(f"{severity}{stamp}.{micros:06} {threading.get_native_id():5} {place}] {text}\n")
 
     def note(self, text: str, place: str = "solver.cpp:0") -> None:
         self._line(place, text)
@@ -99,14 +116,13 @@ class JsonLog(Observer):
     """
 
     def __init__(self, stream: IO[str], *, clock: Clock = time.time):
-        self._stream = stream
+        self._sink = _Sink(stream)
         self._clock = clock
         self._display: Display | None = None
 
     def _write(self, event: str, **fields: Any) -> None:
         record = {"event": event, "time": round(self._clock(), 3), **fields}
-        self._stream.write(json.dumps(_finite(record), allow_nan=False) + "\n")
-        self._stream.flush()
+        self._sink.write(json.dumps(_finite(record), allow_nan=False) + "\n")
 
     def note(self, text: str, place: str = "solver.cpp:0") -> None:
         self._write("note", text=text.strip())
@@ -123,9 +139,13 @@ class JsonLog(Observer):
     def rated(self, iteration: int, rate: float) -> None:
         shown, self._display = self._display, None
         if shown is not None:
-            outputs = _by_name(shown.outputs)
             self._write(
-                "train", iteration=iteration, loss=shown.loss, lr=rate, seconds=round(shown.seconds, 6), outputs=outputs
+                "train",
+                iteration=iteration,
+                loss=shown.loss,
+                lr=float(f"{rate:.8g}"),
+                seconds=round(shown.seconds, 6),
+                outputs=_by_name(shown.outputs),
             )
 
     def tested(self, score: Score) -> None:

@@ -125,7 +125,9 @@ class Solver:
             self.test_nets[-1].share_with(self.net)
         self._updater = Updater(self.net, rule, lambda text: self.note(text, "sgd_solver.cpp:98"))
         self._watch = Watch(self.net, strict=strict)
-        self._debug = DebugInfo(self.net, self.note) if self.param.debug_info else None
+        self._debug = (
+            DebugInfo(self.net, lambda text: self.note(text, "net.cpp:591")) if self.param.debug_info else None
+        )
         self._window = SmoothedLoss(self.param.average_loss)
         self._resumed_window: dict[str, Any] | None = None
         self._callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []

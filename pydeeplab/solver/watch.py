@@ -39,6 +39,8 @@ class Watch:
         self._patience = patience
         self._recent: deque[float] = deque(maxlen=patience)
         self._said: set[str] = set()
+        self._first: float | None = None
+        self._learnt = False
 
     def look(self, loss: float) -> str | None:
         """Take in a loss; returns an explanation the first time that something is wrong.
@@ -53,10 +55,13 @@ class Watch:
                 raise DivergedError(self._explain_nan(loss))
             return None if "nan" in self._said else self._once("nan", self._explain_nan(loss))
         self._recent.append(loss)
+        if self._first is None:
+            self._first = loss
+        self._learnt |= abs(loss) < 0.1 * abs(self._first)
         last = list(self._recent)
         if len(last) >= 5 and all(abs(value - SATURATED) < 0.01 for value in last[-5:]):
             return self._once("saturated", self._explain_saturated())
-        if len(last) == self._patience and max(last) - min(last) <= 1e-6 * abs(max(last)):
+        if len(last) == self._patience and not self._learnt and max(last) - min(last) <= 1e-6 * abs(max(last)):
             return self._once("constant", self._explain_constant(last[-1]))
         return None
 

@@ -1,0 +1,111 @@
+"""Scoring many pictures at once: in threads where files are read, in processes where a net runs."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+from pydeeplab.errors import UsageError
+from pydeeplab.evaluation.pictures import Picture
+from pydeeplab.evaluation.scoring import PictureScore, Predictor, Rules, score_picture
+from pydeeplab.threads import get_num_threads, set_num_threads
+
+__all__ = ["score_in_processes", "score_in_threads"]
+
+_START_SECONDS = 2.0
+
+_work: tuple[Predictor, Rules] | None = None
+
+
+def score_in_threads(
+    predictor: Predictor, rules: Rules, pictures: Sequence[Picture], jobs: int | None = None
+) -> Iterator[PictureScore]:
+    """Score pictures, several at once, as they get done; for predictors that read files."""
+    with ThreadPoolExecutor(jobs or min(8, get_num_threads())) as pool:
+        yield from _collect(pool, pictures, lambda picture: score_picture(predictor, rules, picture))
+
+
+def score_in_processes(
+    predictor: Predictor, rules: Rules, pictures: Sequence[Picture], jobs: int | None = None
+) -> Iterator[PictureScore]:
+    """Score pictures, several at once, as they get done; for predictors that run a net.
+
+    The first picture is scored in this process, so that wrong options show at once; what it takes tells how many
+    processes pay and fit in memory, if ``jobs`` does not say. They share the threads evenly: each runs its net on its
+    part of them.
+
+    Raises
+    ------
+    UsageError
+        A process died, most likely for want of memory.
+    """
+    start = time.perf_counter()
+    yield score_picture(predictor, rules, pictures[0])
+    rest = pictures[1:]
+    threads = get_num_threads()
+    if jobs is None:
+        jobs = _worthwhile_jobs(time.perf_counter() - start, len(rest), threads)
+    jobs = max(1, min(jobs, len(rest)))
+    if jobs == 1:
+        for picture in rest:
+            yield score_picture(predictor, rules, picture)
+        return
+    context = multiprocessing.get_context("spawn")
+    share = max(1, threads // jobs)
+    with ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(predictor, rules, share)) as pool:
+        try:
+            yield from _collect(pool, rest, _score_in_worker)
+        except BrokenProcessPool:
+            raise UsageError(
+                f"a process that scored pictures died, perhaps for want of memory with {jobs} at once; "
+                "try fewer: --jobs 1"
+            ) from None
+
+
+def _worthwhile_jobs(seconds: float, pictures: int, threads: int) -> int:
+    """As many processes as there are threads, if there is enough to do and memory for them."""
+    if seconds * pictures < 2 * _START_SECONDS:
+        return 1
+    own, free = _memory()
+    fitting = int(0.8 * free / own) if own and free else threads
+    return max(1, min(threads, fitting))
+
+
+def _memory() -> tuple[int, int]:
+    """This process's memory and what is free beside it, in bytes; zeros where the system does not tell."""
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        with open("/proc/self/statm", encoding="ascii") as file:
+            own = int(file.read().split()[1]) * page
+        with open("/proc/meminfo", encoding="ascii") as file:
+            lines = dict(line.split(":", 1) for line in file)
+        return own, int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError, AttributeError):
+        return 0, 0
+
+
+def _begin(predictor: Predictor, rules: Rules, threads: int) -> None:
+    global _work
+    set_num_threads(threads)
+    _work = predictor, rules
+
+
+def _score_in_worker(picture: Picture) -> PictureScore:
+    assert _work is not None
+    return score_picture(*_work, picture)
+
+
+def _collect(
+    pool: Executor, pictures: Sequence[Picture], score: Callable[[Picture], PictureScore]
+) -> Iterator[PictureScore]:
+    """Results as they get done; what is waiting is dropped if one raises or the caller stops."""
+    futures = [pool.submit(score, picture) for picture in pictures]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,43 @@
+"""What reports look like."""
+
+__all__ = ["STYLE"]
+
+STYLE = """
+:root { color: #222; background: #fff; font: 15px/1.5 Helvetica, Arial, sans-serif; }
+body { max-width: 1480px; margin: 0 auto; padding: 24px 28px 60px; }
+h1 { font-size: 26px; margin: 0 0 4px; }
+h2 { font-size: 20px; margin: 44px 0 6px; }
+h3 { font-size: 16px; margin: 26px 0 4px; }
+p { margin: 4px 0 10px; max-width: 80ch; }
+.soft { color: #666; }
+.right, td.n, th.n { text-align: right; }
+nav a { margin-right: 18px; color: #0072b2; text-decoration: none; }
+nav { margin: 12px 0 0; }
+.cards { display: flex; flex-wrap: wrap; gap: 14px; margin: 18px 0; }
+.card { border: 1px solid #ddd; border-radius: 8px; padding: 12px 18px; min-width: 150px; }
+.card b { font-size: 26px; line-height: 1.25; }
+.card span { margin-left: 8px; }
+.card .soft { display: block; margin: 0; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: 3px 20px 3px 0; border-bottom: 1px solid #eee; text-align: left; vertical-align: middle; }
+th { font-weight: 600; border-bottom: 2px solid #ccc; }
+tr.sum td { border-top: 2px solid #ccc; font-weight: 600; }
+.up { color: #00724f; }
+.down { color: #b03a00; }
+.bar { display: inline-block; width: 130px; height: 9px; background: #eee; border-radius: 3px; margin-left: 8px; }
+.bar i { display: block; height: 9px; background: #0072b2; border-radius: 3px; }
+.swatch { display: inline-block; width: 14px; height: 14px; border: 1px solid #999; border-radius: 3px; }
+.swatch { vertical-align: -2px; margin-right: 7px; }
+.legend > span { margin-right: 16px; white-space: nowrap; }
+.strip { display: flex; flex-wrap: wrap; gap: 10px; margin: 4px 0 18px; }
+figure { margin: 0; }
+figcaption { color: #555; font-size: 13px; }
+figure img { display: block; border-radius: 3px; max-width: 100%; }
+.maps { display: grid; grid-auto-flow: column; grid-template-rows: auto auto; gap: 8px; }
+.maps { overflow-x: auto; padding-bottom: 8px; justify-content: start; }
+.matrices { display: flex; flex-wrap: wrap; gap: 28px; }
+svg { max-width: 100%; height: auto; }
+details { margin: 10px 0; }
+summary { cursor: pointer; color: #0072b2; }
+.error { color: #b03a00; }
+"""

@@ -57,6 +57,7 @@ class BuildKernels(build_ext):
 
             self.distribution.ext_modules[:] = cythonize(
                 self.distribution.ext_modules,
+                nthreads=os.cpu_count() or 0,
                 build_dir=str(Path("build") / "cython"),
                 language_level=3,
                 compiler_directives={
@@ -67,6 +68,7 @@ class BuildKernels(build_ext):
                 },
             )
         super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
 
 class BuildPackage(build_py):

@@ -153,16 +153,21 @@ class WindowData(BatchLayer):
 
     def _place(self, window: Window, mirror: bool, out: NDArray[np.float32]) -> None:
         image = read_image(window.image)
-        (top, bottom), (left, right), rows, columns = self._geometry(window, image.shape[:2])
+        (top, bottom), (left, right), rows, columns = self._geometry(window, image.shape[:2], mirror)
         piece = resize(image[top:bottom, left:right], rows.stop - rows.start, columns.stop - columns.start)
         if mirror:
             piece = piece[:, ::-1]
-            columns = slice(self.crop - columns.stop, self.crop - columns.start)
         planes = piece[:, :, ::-1].transpose(2, 0, 1).astype(np.float32)
         out[:, rows, columns] = (planes - self._mean[:, rows, columns]) * np.float32(self.scale)
 
-    def _geometry(self, window: Window, size: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int], slice, slice]:
-        """Rows and columns to cut from the image, and the rows and columns of the crop that they are warped to."""
+    def _geometry(
+        self, window: Window, size: tuple[int, ...], mirror: bool
+    ) -> tuple[tuple[int, int], tuple[int, int], slice, slice]:
+        """Rows and columns to cut from the image, and the rows and columns of the crop that they are warped to.
+
+        What the window reaches beyond the image is left free on the side where it lies, or with ``mirror`` (left and
+        right) on the other one.
+        """
         x1, y1, x2, y2 = window.box
         param = self.param.window_data_param
         if param.context_pad or param.crop_mode == "square":
@@ -175,12 +180,12 @@ class WindowData(BatchLayer):
         else:
             low, high = np.array([y1, x1]), np.array([y2, x2])
         spans, targets = [], []
-        for start, stop, length in zip(low, high, size, strict=True):
+        for start, stop, length, turned in zip(low, high, size, (False, mirror), strict=True):
             first, last = max(0, int(start)), min(length - 1, int(stop))
             if first > last:
                 raise DataError(f"window {window.box} lies outside the image '{window.image}' ({size[0]} x {size[1]})")
             warp = self.crop / (stop - start + 1)
-            begin = int(_round((first - start) * warp))
+            begin = int(_round((stop - last if turned else first - start) * warp))
             extent = max(1, min(int(_round((last - first + 1) * warp)), self.crop - begin))
             spans.append((first, last + 1))
             targets.append(slice(begin, begin + extent))

@@ -78,7 +78,7 @@ def _as_rgb(picture: Image.Image) -> NDArray[np.uint8]:
     if picture.mode.startswith("I"):
         gray = _bytes_of_16_bits(picture)
         return np.repeat(gray[:, :, None], 3, axis=2)
-    return np.array(picture.convert("RGB"))
+    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def read_image(path: PathLike, gray: bool = False, *, upright: bool = True) -> NDArray[np.uint8]:
@@ -110,12 +110,11 @@ def read_image(path: PathLike, gray: bool = False, *, upright: bool = True) -> N
         if gray and picture.format == "JPEG":
             picture.draft("L", None)
         picture.load()
-        turned = ImageOps.exif_transpose(picture) if upright else picture
-        if turned is not picture:
-            turned.format = picture.format
-        if turned.mode == "F":
+        if upright:
+            ImageOps.exif_transpose(picture, in_place=True)
+        if picture.mode == "F":
             raise DataError(f"image '{os.fspath(path)}' has floating-point pixels; convert it to 8 bits first")
-        pixels = _as_gray(turned) if gray else _as_rgb(turned)
+        pixels = _as_gray(picture) if gray else _as_rgb(picture)
     return np.ascontiguousarray(pixels)
 
 

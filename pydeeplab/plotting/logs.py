@@ -92,8 +92,7 @@ class TrainingLog:
 def read_log(path: str | os.PathLike[str]) -> TrainingLog:
     """Read a training log, of Caffe, of ours, or of JSON lines.
 
-    JSON lines are objects with ``iteration`` and any of ``loss``, ``lr``, ``train`` and ``test`` (objects of numbers,
-    or of lists of them).
+    JSON lines are those of `pydeeplab train --json-log`.
 
     Raises
     ------
@@ -204,7 +203,7 @@ def _time(match: re.Match[str]) -> datetime | None:
 
 
 def _read_json(log: TrainingLog, lines: Iterable[str]) -> None:
-    before = 0
+    before, start = 0, None
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -214,32 +213,45 @@ def _read_json(log: TrainingLog, lines: Iterable[str]) -> None:
             if number == 1:
                 raise DataError(f"log '{log.path}': line 1 begins with a brace, but is no JSON") from None
             continue
-        if not isinstance(entry, dict):
-            continue
-        log.net = str(entry.get("net", log.net))
-        iteration = entry.get("iteration", entry.get("iter"))
+        event = entry.get("event") if isinstance(entry, dict) else None
+        iteration = entry.get("iteration") if event in ("start", "train", "test", "end") else None
         if not isinstance(iteration, int):
             continue
         before = _step_to(log, (), iteration, before)
-        for key, curve in (("loss", log.loss), ("lr", log.lr), ("seconds", log.seconds)):
-            _put(curve, iteration, entry.get(key))
-        for key, curves in (("train", log.train), ("test", log.test)):
-            _put_all(curves, iteration, entry.get(key))
+        if event == "start":
+            log.net = str(entry.get("net", log.net))
+        elif event == "test":
+            _put_test(log, iteration, entry)
+        else:
+            _put(log.loss, iteration, entry.get("loss"))
+            _put(log.lr, iteration, entry.get("lr"))
+            _put_all(log.train, iteration, entry.get("outputs"))
+            time = entry.get("time")
+            if isinstance(time, int | float):
+                start = time if start is None else start
+                log.seconds[iteration] = time - start
+
+
+def _put_test(log: TrainingLog, iteration: int, entry: dict[str, Any]) -> None:
+    net = entry.get("net", 0)
+    before = f"net {net}: " if net else ""
+    _put_all(log.test, iteration, entry.get("outputs"), before)
+    if "loss" in entry:
+        _put_all(log.test, iteration, {"test loss": entry["loss"]}, before)
 
 
 def _put(curve: Curve, iteration: int, value: Any) -> None:
-    """Add a number; null stands for one that is not finite."""
+    """Add a number; text stands for one that is not finite."""
+    if isinstance(value, str):
+        value = _number(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         curve[iteration] = float(value)
 
 
-def _put_all(curves: dict[str, Curve], iteration: int, values: Any) -> None:
-    if not isinstance(values, dict):
-        return
-    for name, value in values.items():
+def _put_all(curves: dict[str, Curve], iteration: int, values: Any, before: str = "") -> None:
+    for name, value in values.items() if isinstance(values, dict) else ():
         if isinstance(value, list):
             for index, item in enumerate(value):
-                label = f"{name}[{index}]" if len(value) > 1 else name
-                _put(curves.setdefault(label, {}), iteration, item)
+                _put(curves.setdefault(f"{before}{name}[{index}]", {}), iteration, item)
         else:
-            _put(curves.setdefault(name, {}), iteration, value)
+            _put(curves.setdefault(before + name, {}), iteration, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from pydeeplab.cli import main
 from pydeeplab.errors import DataError
 from pydeeplab.plotting import read_log
+from pydeeplab.solver.events import Display, Observer, Output, Score
+from pydeeplab.solver.log import GlogLog, JsonLog
 from tests.support.external import shared
 
 TEXT = """\
@@ -62,19 +65,43 @@ def test_resumed_trainings_replace_what_they_repeat(log: Path) -> None:
     assert read.lr[10] == 5e-6
 
 
-def test_json_lines(tmp_path: Path) -> None:
-    entries = [
-        {"net": "tiny"},
-        {"iteration": 0, "loss": 2, "lr": 0.1, "train": {"seg": [0.5, 0.25]}},
-        {"iteration": 0, "test": {"miou": 0.125}},
-        {"iteration": 5, "loss": None, "lr": 0.05},
-    ]
-    path = tmp_path / "log.jsonl"
-    path.write_text("".join(json.dumps(e) + "\n" for e in entries) + '{"iteration": 6, "lo')
-    read = read_log(path)
-    assert (read.net, read.loss, read.lr) == ("tiny", {0: 2.0}, {0: 0.1, 5: 0.05})
-    assert read.train == {"seg[0]": {0: 0.5}, "seg[1]": {0: 0.25}}
-    assert read.test == {"miou": {0: 0.125}}
+def train(*observers: Observer) -> None:
+    """Tell observers of a training, and of its second half once more after a resume."""
+    for observer in observers:
+        for start, offset in ((0, 0.0), (20, 1.0)):
+            observer.started("tiny", "fixed", start)
+            for iteration in range(start, 50, 10):
+                if iteration % 20 == 0:
+                    for net, loss in ((0, 0.5), (1, None)):
+                        observer.testing(iteration, net)
+                        score = 0.25 + iteration / 100
+                        observer.tested(Score(iteration, net, [Output("miou", score), Output("acc", 0.5)], loss))
+                outputs = [Output("seg", 0.5), Output("seg", 0.25), Output("loss", 2.5, 1.0)]
+                loss = math.nan if iteration == 40 else 2.5 + iteration + offset
+                observer.displayed(Display(iteration, loss, outputs, 0.5, 10))
+                observer.rated(iteration, 0.125)
+            observer.finished(50, False, 1.5)
+
+
+def test_logs_of_our_own_training_say_the_same(tmp_path: Path) -> None:
+    text, lines = io.StringIO(), io.StringIO()
+    clocks = [iter(1e9 + i / 64 for i in range(10**6)) for _ in range(2)]
+    train(GlogLog(text, header=True, clock=lambda: next(clocks[0])), JsonLog(lines, clock=lambda: next(clocks[1])))
+    (tmp_path / "log").write_text(text.getvalue())
+    (tmp_path / "jsonl").write_text(lines.getvalue() + '{"event": "train", "iteration": 60, "lo')
+    for read in (read_log(tmp_path / "log"), read_log(tmp_path / "jsonl")):
+        assert read.net == "tiny"
+        assert math.isnan(read.loss.pop(40))
+        assert read.loss == {0: 2.5, 10: 12.5, 20: 23.5, 30: 33.5, 50: 1.5}
+        assert read.lr == dict.fromkeys((0, 10, 20, 30, 40), 0.125)
+        scores = {0: 0.25, 20: 0.45, 40: 0.65}
+        assert read.test["miou"] == read.test["net 1: miou"] == scores
+        assert read.test["test loss"] == dict.fromkeys(scores, 0.5)
+        assert read.train["seg[1]"] == dict.fromkeys((0, 10, 20, 30, 40), 0.25)
+        assert sorted(read.test) == ["acc", "miou", "net 1: acc", "net 1: miou", "test loss"]
+        assert sorted(read.train) == ["loss", "seg[0]", "seg[1]"]
+        assert read.iterations == 50
+        assert 0 < read.iterations_per_second() < 1000
 
 
 @pytest.mark.parametrize(("text", "message"), [("", "no iterations"), ("hello\n", "no iterations"), ("{x", "no JSON")])
@@ -87,7 +114,7 @@ def test_what_is_no_log(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_a_real_log() -> None:
-    read = read_log(shared("caffe_logs/deeplab_largefov_train.log"))
+    read = read_log(shared("data/caffe_logs/deeplab_largefov_train.log"))
     assert read.net == "food17"
     assert len(read.loss) == 251
     assert read.loss[0] == 2.79131

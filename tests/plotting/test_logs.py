@@ -119,7 +119,7 @@ def test_a_real_log() -> None:
     assert len(read.loss) == 251
     assert read.loss[0] == 2.79131
     assert read.lr[0] == 1e-4
-    assert read.lr[2500] == 1e-5
+    assert read.lr[2490] == 1e-5
     assert sorted(read.train) == ["accuracy[0]", "accuracy[1]", "accuracy[2]"]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pydeeplab
 from pydeeplab.errors import UsageError, WeightsError
@@ -246,3 +247,61 @@ class TestRefusals:
         get_solver(path, observers=[])
         assert not list(tmp_path.glob("*.tempfile"))
         assert len(sorted(tmp_path.iterdir())) == len(before) + 5
+
+
+IMAGES = """
+name: "images"
+layer {{ name: "data" type: "ImageSegData" top: "data" top: "label"
+  image_data_param {{ source: "{folder}/list.txt" root_folder: "{folder}/" batch_size: 2 label_type: PIXEL
+    shuffle: true }}
+  transform_param {{ crop_size: 17 mirror: true scale_factors: 0.5 scale_factors: 1 scale_factors: 1.5
+    mean_value: 100 }} }}
+layer {{ name: "fc" type: "Convolution" bottom: "data" top: "fc" convolution_param {{ num_output: 3 kernel_size: 1
+  weight_filler {{ type: "gaussian" std: 0.001 }} }} }}
+layer {{ name: "pool" type: "Pooling" bottom: "fc" top: "pool"
+  pooling_param {{ pool: STOCHASTIC kernel_size: 1 }} }}
+layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "pool" bottom: "label" top: "loss"
+  loss_param {{ ignore_label: 255 }} }}
+"""
+
+
+def test_images_read_ahead_are_not_skipped(tmp_path: Path) -> None:
+    """Batches that background threads had made when the snapshot was taken come again after resuming."""
+    random = np.random.default_rng(0)
+    lines = []
+    for i in range(7):
+        height, width = random.integers(15, 30, 2)
+        image = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
+        Image.fromarray((image[..., 0] // 86).astype(np.uint8)).save(tmp_path / f"{i}_label.png")
+        lines.append(f"{i}.png {i}_label.png")
+    (tmp_path / "list.txt").write_text("\n".join(lines))
+    (tmp_path / "net.prototxt").write_text(IMAGES.format(folder=tmp_path))
+    path = tmp_path / "solver.prototxt"
+    path.write_text(
+        f'net: "net.prototxt" base_lr: 1e-6 lr_policy: "fixed" momentum: 0.9 max_iter: 23 snapshot: 5 '
+        f'snapshot_prefix: "{tmp_path}/run"'
+    )
+    straight = get_solver(path, observers=[])
+    seen = []
+    straight.add_callback(lambda: None, lambda: seen.append(straight.net.blobs["data"].data.tobytes()))
+    straight.solve()
+    assert len(set(seen)) == 23, "every batch is another one"
+    resumed = get_solver(path, observers=[])
+    again = []
+    resumed.add_callback(lambda: None, lambda: again.append(resumed.net.blobs["data"].data.tobytes()))
+    resumed.solve(tmp_path / "run_iter_15.solverstate")
+    assert again == seen[15:]
+    assert bits(resumed) == bits(straight)
+
+
+def test_a_changed_data_set_begins_anew_with_a_warning(tmp_path: Path) -> None:
+    path = write_problem(tmp_path)
+    get_solver(path, observers=[]).solve()
+    first = (tmp_path / "files.txt").read_text().splitlines()[0]
+    (tmp_path / "files.txt").write_text("\n".join([first] * 5))
+    resumed = get_solver(path, observers=[])
+    with pytest.warns(RuntimeWarning, match="layer 'rows' begins anew"):
+        resumed.restore(tmp_path / "run_iter_8.solverstate")
+    resumed.solve()
+    assert resumed.iter == 12

@@ -257,7 +257,9 @@ class BlobVec(list[Blob]):
         self._backend = backend
         self._dtype = dtype
 
-    def add_blob(self, *dims: int) -> Blob:
+    def add_blob(self, *dims: int, **unknown: Any) -> Blob:
         """Append a zeroed blob of this shape and return it."""
-        self.append(Blob(dims, backend=self._backend, dtype=self._dtype))
-        return self[-1]
+        blob = Blob(backend=self._backend, dtype=self._dtype)
+        blob.reshape(*dims, **unknown)
+        self.append(blob)
+        return blob

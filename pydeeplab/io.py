@@ -211,11 +211,14 @@ class Transformer:
         self.input_scale[in_] = scale
 
 
+_LUMINANCE = np.array([0.2125, 0.7154, 0.0721])
+"""Weights of R, G and B in scikit-image's grey, which pycaffe's `load_image` gives (OpenCV's differ)."""
+
+
 def load_image(filename: str | os.PathLike[str], color: bool = True) -> NDArray[np.float32]:
     """Read an image as H x W x 3 (or x 1 with ``color=False``) float32 in [0, 1], RGB."""
-    image = read_image(filename, gray=not color)
-    array = image.astype(np.float32) / np.float32(255)
-    return array if array.ndim == 3 else array[:, :, np.newaxis]
+    image = read_image(filename) / 255.0
+    return np.asarray(image if color else (image @ _LUMINANCE)[:, :, np.newaxis], np.float32)
 
 
 def resize_image(im: NDArray[Any], new_dims: Sequence[int], interp_order: int = 1) -> NDArray[np.float32]:

@@ -358,7 +358,8 @@ class Net:
         blobs : names, optional
             Blobs to return beside the outputs.
         start, end : layer names, optional
-            First and last layer to run. With ``end``, that layer's tops are returned instead of the net's outputs.
+            First and last layer to run. With ``end``, that layer's tops are returned instead of the net's outputs, by
+            their own names. (The pycaffe that came with DeepLab v2 looked for a blob named like the layer.)
         **kwargs
             Contents of the inputs, by name; all of them or none.
 

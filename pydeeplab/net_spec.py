@@ -283,21 +283,22 @@ class NetSpec:
     def __len__(self) -> int:
         return len(self.tops)
 
-    def keys(self) -> Iterable[str]:
+    def keys(self) -> list[str]:
         """Names of the tops."""
-        return self.tops.keys()
+        return list(self.tops)
 
-    def values(self) -> Iterable[Any]:
+    def vals(self) -> list[Any]:
         """The tops."""
-        return self.tops.values()
+        return list(self.tops.values())
 
-    def items(self) -> Iterable[tuple[str, Any]]:
+    def items(self) -> list[tuple[str, Any]]:
         """Names with tops."""
-        return self.tops.items()
+        return list(self.tops.items())
 
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set several tops, as ``dict.update`` does."""
-        self.tops.update(*args, **kwargs)
+    def update(self, name: str, params: Mapping[str, Any]) -> None:
+        """Change or add fields of the layer that makes the top ``name``."""
+        top = self[name]
+        (top.fn if isinstance(top, Top) else top).params.update(params)
 
     def to_proto(self) -> Any:
         """Return a NetParameter of all layers set and all that they need."""

@@ -101,6 +101,19 @@ def test_three_axes(caffe: Any, maps: Any) -> None:
     assert maps.crop(n.up, n.data).fn.params["crop_param"]["offset"] == [1, 2, 3]
 
 
+def test_layers_that_map_several_bottoms_alike(caffe: Any, maps: Any) -> None:
+    n = coarse_and_fine(caffe)
+    one, two = caffe.layers.Convolution(n.data, n.aux, ntop=2, num_output=10, kernel_size=5, stride=2)
+    agrees(maps.coord_map_from_to(one, n.data), 1, 2, 2)
+    agrees(maps.coord_map_from_to(two, n.aux), 1, 2, 2)
+
+
+def test_upsampling_described_by_keywords(caffe: Any, maps: Any) -> None:
+    n = coarse_and_fine(caffe, pool=4)
+    up = caffe.layers.Deconvolution(n.pool, num_output=10, kernel_size=8, stride=4, pad=0)
+    agrees(maps.coord_map_from_to(up, n.data), 1, 1, -1)
+
+
 def test_branches_meet_where_they_come_from(caffe: Any, maps: Any) -> None:
     n = coarse_and_fine(caffe)
     n.side = caffe.layers.Convolution(n.data, num_output=1, kernel_size=3)

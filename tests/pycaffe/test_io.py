@@ -91,6 +91,12 @@ def test_gray_images(io: Any, tmp_path: Path) -> None:
     np.testing.assert_allclose(io.load_image(str(tmp_path / "gray.png")), np.full((4, 5, 3), 0.2))
 
 
+def test_the_grey_of_a_colour(io: Any, tmp_path: Path) -> None:
+    Image.fromarray(np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)).save(tmp_path / "rgb.png")
+    gray = io.load_image(str(tmp_path / "rgb.png"), color=False)
+    np.testing.assert_allclose(gray[0, :, 0], [0.2125, 0.7154, 0.0721], rtol=1e-6)
+
+
 def test_a_transformer_refuses_what_does_not_fit(io: Any) -> None:
     transformer = io.Transformer({"data": (1, 3, 9, 7)})
     with pytest.raises(Exception, match="dat"):

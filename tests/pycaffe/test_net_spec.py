@@ -111,8 +111,10 @@ def test_items_attributes_and_deletion(caffe: Any) -> None:
     for missing in (AttributeError, KeyError):
         with pytest.raises(missing, match="Did you mean 'data'"):
             n["dat"]
-    n.update(extra=caffe.layers.TanH(n.data))
-    assert [layer.name for layer in n.to_proto().layer] == ["data", "extra"]
+    n.update("data", dict(shape=dict(dim=[3, 4]), name="renamed"))
+    (layer,) = n.to_proto().layer
+    assert (layer.name, list(layer.top), list(layer.input_param.shape[0].dim)) == ("renamed", ["data"], [3, 4])
+    assert n.vals() == [n.data]
 
 
 def test_fields_of_every_kind(caffe: Any) -> None:

@@ -179,6 +179,9 @@ def test_the_layer_type_and_base(caffe: Any, build: Any) -> None:
     assert layer.type == "Python"
     assert isinstance(layer, caffe.Layer)
     assert len(layer.blobs) == 0
+    with pytest.raises(RuntimeError):
+        layer.blobs.add_blob(num=3)
+    assert len(layer.blobs) == 0
 
 
 def test_a_layer_of_another_caffe_is_explained(build: Any, tmp_path: Path) -> None:

@@ -81,12 +81,11 @@ def _print(result: Comparison) -> None:
     for label, names in (("not in the dump", result.not_recorded), ("not in the net", result.not_in_net)):
         if names:
             print(f"{label}: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")
-    first = result.first_departure
-    if first is None:
+    if result.agrees:
         print(f"all {len(result.errors)} arrays agree within {result.tolerance:g}")
-    else:
+    for first, title in zip(result.departures, ("first departure", "first departure backward"), strict=False):
         print(
-            f"first departure: {first.key}, made by {', '.join(first.layers)}: "
+            f"{title}: {first.key}, made by {', '.join(first.layers)}: "
             f"relative error {first.relative:.3g}, tolerance {result.tolerance:g}"
         )
 

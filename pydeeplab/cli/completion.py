@@ -149,6 +149,11 @@ def _fish_text(text: str) -> str:
     return text.replace("\\", "\\\\").replace("'", "\\'")
 
 
+def _fish_flag(name: str) -> str:
+    """How fish is told an option's name: long, short, or long with one dash."""
+    return "-l" if name.startswith("--") else "-s" if len(name) == 2 else "-o"
+
+
 def _fish(commands: list[_Command]) -> str:
     lines = ["# fish completion of pydeeplab"]
     for command in commands:
@@ -158,7 +163,7 @@ def _fish(commands: list[_Command]) -> str:
     for command in commands:
         seen = f"complete -c pydeeplab -n '__fish_seen_subcommand_from {command.name}'"
         for option in command.options:
-            names = "".join(f" -l {n[2:]}" if n.startswith("--") else f" -s {n[1:]}" for n in option.names)
+            names = "".join(f" {_fish_flag(name)} {name.lstrip('-')}" for name in option.names)
             choices = f" -x -a '{' '.join(option.choices)}'" if option.choices else " -r" if option.takes_value else ""
             lines.append(f"{seen}{names}{choices} -d '{_fish_text(option.help)}'")
     return "\n".join([*lines, ""])

@@ -48,6 +48,12 @@ class Comparison:
         return next((e for e in self.errors if not e.within), None)
 
     @property
+    def departures(self) -> list[BlobError]:
+        """The first blob out of tolerance on the way forward, and the first gradient on the way back; 0 to 2 items."""
+        halves = ([e for e in self.errors if e.key.startswith("data/") is forward] for forward in (True, False))
+        return [next(e for e in half if not e.within) for half in halves if not all(e.within for e in half)]
+
+    @property
     def agrees(self) -> bool:
         """Whether something was compared and all of it is within tolerance."""
         return bool(self.errors) and self.first_departure is None
@@ -59,6 +65,7 @@ class Comparison:
             "agrees": self.agrees,
             "tolerance": self.tolerance,
             "first_departure": first.key if first else None,
+            "departures": [e.key for e in self.departures],
             "errors": [asdict(e) for e in self.errors],
             "not_recorded": list(self.not_recorded),
             "not_in_net": list(self.not_in_net),

@@ -210,10 +210,14 @@ def _verdict(result: Comparison) -> str:
     if first is None:
         return f'<p class="verdict">All {len(result.errors)} arrays agree within {result.tolerance:g}.</p>'
     count = sum(not e.within for e in result.errors)
+    back = "".join(
+        f" Backward: <code>{escape(e.key)}</code>, made by {escape(', '.join(e.layers))}."
+        for e in result.departures[1:]
+    )
     return (
         f'<p class="verdict out"><strong>First departure: <code>{escape(first.key)}</code></strong>, made by '
-        f"{escape(', '.join(first.layers))}; relative error {first.relative:.3g}, tolerance {result.tolerance:g}. "
-        f"{count} of {len(result.errors)} arrays depart.</p>"
+        f"{escape(', '.join(first.layers))}; relative error {first.relative:.3g}, tolerance {result.tolerance:g}."
+        f"{back} {count} of {len(result.errors)} arrays depart.</p>"
     )
 
 

@@ -50,9 +50,8 @@ def test_scripts_name_all_commands_and_options(shell: str, capsys: pytest.Captur
     for name, parser in command_parsers(build_parser()).items():
         assert name in text
         for option in parser._option_string_actions:
-            assert (
-                option if shell != "fish" else f" {'-l' if option[1] == '-' else '-s'} {option.lstrip('-')}"
-            ) in text
+            flag = "-l" if option.startswith("--") else "-s" if len(option) == 2 else "-o"
+            assert (f" {flag} {option.lstrip('-')} " if shell == "fish" else option) in text
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

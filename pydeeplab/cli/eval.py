@@ -3,7 +3,7 @@
 Either scores label maps that lie in folders (--predicted), or runs a net (--net or --model). The truth comes from a
 list with an image and a label map per line (--list, below --root), or from a folder (--truth), of all its label maps or
 those of a file of names (--ids). Label maps are index, palette or RGB PNGs. With --crf, or a model that has one, scores
-before and after it come out of one run.
+before and after it come out of one run. --classes also takes a number of classes.
 
 The mean IoU is the VOC devkit's: from the pixels of all pictures together, over all classes, where a class that neither
 occurs nor is predicted counts as 0. Pictures that are missing, unreadable or of the wrong size do not stop the others:
@@ -17,6 +17,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -108,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     apply_threads(args)
     pictures = _pictures(args)
-    net = NetPredictor(segmenter_options(args)) if args.net or args.model else None
+    net = NetPredictor(_net_options(args)) if args.net or args.model else None
     rules = _rules(args, net)
     _check_iterations(args, net)
     if net is not None:
@@ -203,6 +204,11 @@ def _rules(args: argparse.Namespace, net: NetPredictor | None) -> Rules:
         keep=bool(args.html),
         save=Path(args.save) if args.save else None,
     )
+
+
+def _net_options(args: argparse.Namespace) -> dict[str, Any]:
+    options = segmenter_options(args)
+    return options | {"classes": _class_set(args.classes)} if args.classes else options
 
 
 def _class_set(text: str) -> ClassSet:

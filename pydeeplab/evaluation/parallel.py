@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
@@ -89,7 +90,9 @@ def _memory() -> tuple[int, int]:
 
 
 def _begin(predictor: Predictor, rules: Rules, threads: int) -> None:
+    """What a process does first. Interrupts are the parent's to handle: it lets running pictures end."""
     global _work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_num_threads(threads)
     _work = predictor, rules
 

@@ -152,6 +152,14 @@ def test_void_classes_are_ignored_by_name_and_by_number(data: Data) -> None:
     assert data.scores()["ignore"] == [255]
 
 
+def test_a_number_of_classes(data: Data) -> None:
+    assert data.run(*data.folders()) == 0
+    expected = data.scores()["variants"]["predicted"]["confusion"]
+    assert data.run(*data.folders(), "--classes", len(CLASSES)) == 0
+    assert data.scores()["variants"]["predicted"]["confusion"] == expected
+    assert data.scores()["classes"][1] == "class 1"
+
+
 def test_json_instead_of_the_table(data: Data, capsys: pytest.CaptureFixture[str]) -> None:
     data.json = Path("-")
     assert data.run(*data.folders()) == 0

@@ -43,7 +43,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", action="append", default=[], help="a stage of the nets' state; may be repeated")
     parser.add_argument("--define", metavar="NAME=VALUE", action="append", default=[], help="value for ${NAME}")
     parser.add_argument("--fast", action="store_true", help="decode only a sample of the files")
-    parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (default: all cores, at most 4)")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes that decode (default: all cores, at most 4)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON: all findings and facts")
     parser.add_argument("--quiet", action="store_true", help="show errors and warnings only, and no progress")
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,10 @@ from pydeeplab.errors import DataError
 from pydeeplab.preflight.palettes import explain_colours
 
 __all__ = ["ItemCheck", "Job", "check_item", "check_items"]
+
+_CHUNK = 8
+_MANY = 64
+"""Lines from which on processes are worth their start."""
 
 
 @dataclass(frozen=True)
@@ -123,19 +130,39 @@ def _values(labels: NDArray[Any]) -> tuple[dict[int, int], dict[int, tuple[int, 
     return numbers, first
 
 
-def check_items(
-    jobs: Sequence[Job], workers: int, watch: Callable[[int], None], check: Callable[[Job], ItemCheck] = check_item
-) -> list[ItemCheck]:
-    """Check many lines in threads (decoding lets go of Python's lock); ``watch`` hears how many are done."""
-    results = []
-    answers: Iterable[ItemCheck]
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="pydeeplab-check") as pool:
-        answers = pool.map(check, jobs)
-        try:
-            for answer in answers:
-                results.append(answer)
-                watch(len(results))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def check_items(jobs: Sequence[Job], workers: int, watch: Callable[[int], None]) -> list[ItemCheck]:
+    """Check many lines in ``workers`` processes (a few lines, or where there is no fork: threads).
+
+    ``watch`` hears how many are done.
+
+    Raises
+    ------
+    DataError
+        A process was killed from outside.
+    """
+    results: list[ItemCheck] = []
+    pool = _pool(min(workers, len(jobs)), len(jobs))
+    try:
+        for answer in pool.map(check_item, jobs, chunksize=_CHUNK):
+            results.append(answer)
+            watch(len(results))
+    except BrokenProcessPool:
+        raise DataError(
+            f"a process that checks files was killed, after {len(results)} of {len(jobs)} lines; there may be too "
+            "little memory for this many: use fewer workers"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
     return results
+
+
+def _pool(workers: int, jobs: int) -> Executor:
+    """Forked processes, which need no importable main module; they read files and start no threads."""
+    if workers > 1 and jobs >= _MANY and "fork" in multiprocessing.get_all_start_methods():
+        context = multiprocessing.get_context("fork")
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent)
+    return ThreadPoolExecutor(max(1, workers), thread_name_prefix="pydeeplab-check")
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

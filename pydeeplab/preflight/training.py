@@ -55,7 +55,7 @@ def check_training(
     fast : bool
         Decode only a sample of the files; of the others look at the headers.
     workers : int, optional
-        Threads that decode; by default as many as make batches.
+        Processes that decode; by default as many as threads make batches.
     watch : callable
         Called with what is being done, how many are done, and of how many.
 

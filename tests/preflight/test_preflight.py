@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 
 import h5py
@@ -14,7 +15,7 @@ from PIL import Image
 import pydeeplab
 from pydeeplab.cli import main
 from pydeeplab.data import colorize, voc_palette, write_label_png
-from pydeeplab.errors import PrototxtError
+from pydeeplab.errors import DataError, PrototxtError
 from pydeeplab.preflight import Report, check_net, check_training
 from pydeeplab.preflight import nets as nets_module
 
@@ -127,6 +128,28 @@ def test_every_file_is_looked_at(project: Project) -> None:
     assert has(report, "error", "train.txt:6", "t5_label.png' does not exist")
     assert has(report, "error", "1 of its files do not exist", "--define DATA_ROOT=FOLDER")
     assert has(report, "error", "val.txt:2", "v1_label.png' cannot be read")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_long_lists_are_checked_in_processes(project: Project, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The findings are those of threads, in the list's order, and progress counts every line."""
+    monkeypatch.setattr("pydeeplab.preflight.items._MANY", 3)
+    for i in (1, 4):
+        (project.folder / f"t{i}.png").write_bytes(b"")
+    seen: list[tuple[str, int, int]] = []
+    report = project.check(workers=workers, watch=lambda *progress: seen.append(progress))
+    empty = [f.message for f in report.of("error") if "the file is empty" in f.message]
+    assert [m.partition(": ")[0] for m in empty] == ["train.txt:2", "train.txt:5"]
+    assert [done for label, done, total in seen if label == "checking train.txt"] == [1, 2, 3, 4, 5, 6]
+    with pytest.raises(pydeeplab.errors.UsageError, match="at least 1, got 0"):
+        project.check(workers=0)
+
+
+def test_a_killed_process_is_explained(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pydeeplab.preflight.items._MANY", 3)
+    monkeypatch.setattr("pydeeplab.preflight.items._check_map", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(DataError, match=r"was killed, after 0 of 6 lines.*fewer workers"):
+        project.check(workers=2)
 
 
 def test_fast_checks_decode_a_sample(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from pydeeplab.errors import DataError, UnsupportedError, UsageError
 __all__ = ["check_backend", "create_database", "read_database"]
 
 _FIRST_SIZE = 1 << 28
-_BATCH = 1000
+_BATCH, _MOST_BYTES = 1000, 1 << 25
 
 
 def check_backend(name: str, what: str) -> None:
@@ -66,11 +66,13 @@ class DatabaseWriter:
         self._size = _FIRST_SIZE
         self._environment = lmdb.open(str(path), map_size=self._size, sync=False, metasync=False)
         self._pending: list[tuple[bytes, bytes]] = []
+        self._bytes = 0
 
     def put(self, key: str, value: bytes) -> None:
         """Add a record."""
         self._pending.append((key.encode(), value))
-        if len(self._pending) >= _BATCH or sum(len(v) for _, v in self._pending[-1:]) > _FIRST_SIZE // 8:
+        self._bytes += len(value)
+        if len(self._pending) >= _BATCH or self._bytes >= _MOST_BYTES:
             self.flush()
 
     def flush(self) -> None:
@@ -84,7 +86,7 @@ class DatabaseWriter:
                 self._size *= 2
                 self._environment.set_mapsize(self._size)
             else:
-                self._pending = []
+                self._pending, self._bytes = [], 0
 
     def close(self) -> None:
         """Write everything to the disk."""

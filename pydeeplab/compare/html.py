@@ -23,7 +23,10 @@ __all__ = ["error_map", "map_colours", "write_html"]
 DECADES = 4
 """How far the colours reach below and above the tolerance, in powers of ten."""
 
-MOST_PIXELS = 256
+STEPS = 8
+"""Colours per power of ten: few, so that the pictures stay small."""
+
+MOST_PIXELS = 160
 
 _STOPS = np.array([-DECADES, -DECADES / 2, -1e-12, 1e-12, DECADES / 2, DECADES], np.float64)
 _RAMP = np.array(
@@ -75,7 +78,7 @@ def map_colours(relative: NDArray[np.float64], tolerance: float) -> NDArray[np.u
     finite = np.isfinite(relative)
     with np.errstate(divide="ignore", invalid="ignore"):
         place = np.log10(np.where(finite, relative, 1) / tolerance).clip(-DECADES, DECADES)
-    place = np.where(place <= 0, np.minimum(place, -1e-9), place)
+    place = np.where(place <= 0, np.minimum(np.floor(place * STEPS) / STEPS, -1e-9), np.ceil(place * STEPS) / STEPS)
     rgba = np.empty((*relative.shape, 4), np.float64)
     for channel in range(3):
         rgba[..., channel] = np.interp(place, _STOPS, _RAMP[:, channel])
@@ -96,8 +99,12 @@ def _shrink(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _data_uri(pixels: NDArray[np.uint8]) -> str:
+    """A picture (H, W, 4) of no more than 256 colours, as an indexed PNG."""
+    colours, index = np.unique(pixels.reshape(-1, 4), axis=0, return_inverse=True)
+    picture = Image.fromarray(index.reshape(pixels.shape[:2]).astype(np.uint8))
+    picture.putpalette(colours[:, :3].tobytes())
     buffer = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(buffer, format="PNG", optimize=True)
+    picture.save(buffer, format="PNG", optimize=True, transparency=colours[:, 3].tobytes())
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

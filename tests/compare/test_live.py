@@ -223,6 +223,6 @@ def test_large_maps_keep_their_largest_errors(tmp_path: Path) -> None:
     result = compare(net, dump)
     write_html(tmp_path / "page.html", net, dump, result)
     uris = re.findall(r"data:image/png;base64,([^\"]+)", (tmp_path / "page.html").read_text())
-    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(uris[1]))))
-    assert picture.shape == (256, 256, 4)
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(uris[1]))).convert("RGBA"))
+    assert picture.shape == (160, 160, 4)
     assert len(np.unique(picture.reshape(-1, 4), axis=0)) == 2

@@ -28,6 +28,7 @@ from pydeeplab.errors import UnsupportedError, UsageError, did_you_mean
 from pydeeplab.files import write_bytes
 from pydeeplab.proto import caffe_pb2
 from pydeeplab.proto.filter import includes
+from pydeeplab.proto.upgrade import upgrade_net
 
 __all__ = [
     "BLOB_STYLE",
@@ -274,6 +275,10 @@ def choose_color_by_layertype(layertype: str) -> str:
 def _layers(net: Any, phase: int | None) -> Sequence[Any]:
     """The layers of a NetParameter (or of a Net) that are there in a phase; all of them for None."""
     message = getattr(getattr(net, "source", net), "param", net)
+    if len(message.layers) or len(message.input):
+        old = type(message)()
+        old.CopyFrom(message)
+        message = upgrade_net(old).param
     if phase is None:
         return list(message.layer)
     state = caffe_pb2.NetState()
@@ -290,7 +295,7 @@ def get_pydot_graph(
     Parameters
     ----------
     net : NetParameter or Net
-        In the current format: ``layer``, not ``layers``.
+        In the current format or an older one.
     rankdir : {"LR", "TB", "BT", "RL"}
         Direction of the drawing.
     label_edges : bool

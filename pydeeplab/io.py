@@ -217,7 +217,7 @@ _LUMINANCE = np.array([0.2125, 0.7154, 0.0721])
 
 def load_image(filename: str | os.PathLike[str], color: bool = True) -> NDArray[np.float32]:
     """Read an image as H x W x 3 (or x 1 with ``color=False``) float32 in [0, 1], RGB."""
-    image = read_image(filename) / 255.0
+    image = read_image(filename, upright=False) / 255.0
     return np.asarray(image if color else (image @ _LUMINANCE)[:, :, np.newaxis], np.float32)
 
 

@@ -207,3 +207,50 @@ def test_a_crop_aligns_in_a_built_net(caffe: Any, maps: Any, tmp_path: Path) -> 
         assert response.shape == (24, 30)
         centre = [(response.sum(axis=1 - a) * np.arange(response.shape[a])).sum() / response.sum() for a in (0, 1)]
         np.testing.assert_allclose(centre, [row, column], atol=0.51)
+
+
+def test_the_published_offsets_of_fcn_8s(caffe: Any, maps: Any) -> None:
+    """FCN-8s written as its authors wrote it; the offsets are those of its published prototxt."""
+    L, P = caffe.layers, caffe.params
+
+    def conv_relu(bottom: Any, nout: int, ks: int = 3, stride: int = 1, pad: int = 1) -> tuple[Any, Any]:
+        conv = L.Convolution(
+            bottom,
+            kernel_size=ks,
+            stride=stride,
+            num_output=nout,
+            pad=pad,
+            param=[dict(lr_mult=1, decay_mult=1), dict(lr_mult=2, decay_mult=0)],
+        )
+        return conv, L.ReLU(conv, in_place=True)
+
+    def up(bottom: Any, ks: int, stride: int) -> Any:
+        param = dict(num_output=21, kernel_size=ks, stride=stride, bias_term=False)
+        return L.Deconvolution(bottom, convolution_param=param, param=[dict(lr_mult=0)])
+
+    n = caffe.NetSpec()
+    n.data, n.label = L.Python(module="voc_layers", layer="VOCSegDataLayer", ntop=2, param_str="{'split': 'train'}")
+    bottom, pools = n.data, {}
+    for stage, (repeats, width) in enumerate([(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)], 1):
+        for i in range(1, repeats + 1):
+            conv, relu = conv_relu(bottom, width, pad=100 if (stage, i) == (1, 1) else 1)
+            n[f"conv{stage}_{i}"], n[f"relu{stage}_{i}"] = conv, relu
+            bottom = relu
+        bottom = n[f"pool{stage}"] = pools[stage] = L.Pooling(bottom, pool=P.Pooling.MAX, kernel_size=2, stride=2)
+    n.fc6, n.relu6 = conv_relu(bottom, 4096, ks=7, pad=0)
+    n.drop6 = L.Dropout(n.relu6, dropout_ratio=0.5, in_place=True)
+    n.fc7, n.relu7 = conv_relu(n.drop6, 4096, ks=1, pad=0)
+    n.score_fr = L.Convolution(n.relu7, num_output=21, kernel_size=1, pad=0)
+    n.upscore2 = up(n.score_fr, 4, 2)
+    n.score_pool4 = L.Convolution(pools[4], num_output=21, kernel_size=1, pad=0)
+    n.score_pool4c = maps.crop(n.score_pool4, n.upscore2)
+    n.fuse_pool4 = L.Eltwise(n.upscore2, n.score_pool4c, operation=P.Eltwise.SUM)
+    n.upscore_pool4 = up(n.fuse_pool4, 4, 2)
+    n.score_pool3 = L.Convolution(pools[3], num_output=21, kernel_size=1, pad=0)
+    n.score_pool3c = maps.crop(n.score_pool3, n.upscore_pool4)
+    n.fuse_pool3 = L.Eltwise(n.upscore_pool4, n.score_pool3c, operation=P.Eltwise.SUM)
+    n.upscore8 = up(n.fuse_pool3, 16, 8)
+    n.score = maps.crop(n.upscore8, n.data)
+    crops = [layer for layer in n.to_proto().layer if layer.type == "Crop"]
+    found = {layer.name: (layer.crop_param.axis, list(layer.crop_param.offset)) for layer in crops}
+    assert found == {"score_pool4c": (2, [5]), "score_pool3c": (2, [9]), "score": (2, [31])}

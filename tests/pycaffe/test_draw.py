@@ -66,6 +66,18 @@ def test_layers_and_blobs_are_joined(draw: Any, net: Any) -> None:
     }
 
 
+def test_older_formats(draw: Any, caffe: Any) -> None:
+    from caffe.proto import caffe_pb2
+
+    text = """input: "x" input_dim: 1 input_dim: 3 input_dim: 4 input_dim: 5
+    layers { name: "c" type: CONVOLUTION bottom: "x" top: "c" convolution_param { num_output: 2 kernel_size: 3 } }"""
+    net = text_format.Parse(text, caffe_pb2.NetParameter())
+    graph = draw.get_pydot_graph(net, "LR")
+    assert {("blob: x", "layer: c"), ("layer: c", "blob: c")} <= edges(graph)
+    assert "kernel 3" in graph.to_string()
+    assert len(net.layers) == 1
+
+
 def test_phases(draw: Any, net: Any) -> None:
     def names(phase: int | None) -> set[str]:
         return {node.get_name() for node in draw.get_pydot_graph(net, "LR", phase=phase).get_nodes()}

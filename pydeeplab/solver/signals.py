@@ -34,6 +34,11 @@ class Requests:
         if effect != "none":
             self._waiting.append(effect)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether "stop" is among the wishes."""
+        return "stop" in self._waiting
+
     def take(self) -> str | None:
         """The next wish, if there is one."""
         return self._waiting.pop(0) if self._waiting else None

@@ -336,8 +336,23 @@ class Solver:
     # Testing ---------------------------------------------------------------------------------------------------
 
     def test(self) -> list[Score]:
-        """Run every test net over its ``test_iter`` batches; returns the mean of each output."""
-        return [score for i in range(len(self.test_nets)) if (score := self._test(i)) is not None]
+        """Run every test net over its ``test_iter`` batches; returns the mean of each output.
+
+        A request to stop is obeyed at once; the test nets then go back to where they stood, so that the test can be
+        done again after resuming.
+        """
+        before = [states.capture(net) for net in self.test_nets]
+        scores = []
+        for i in range(len(self.test_nets)):
+            score = self._test(i)
+            if score is None:
+                self.note("Test interrupted.", "solver.cpp:348")
+                for net, state in zip(self.test_nets, before, strict=True):
+                    states.restore(net, state)
+                self._obey()
+                break
+            scores.append(score)
+        return scores
 
     def _test(self, index: int) -> Score | None:
         for observer in self.observers:
@@ -347,9 +362,7 @@ class Solver:
         last = len(net.nodes) - 1
         loss, sums, names = 0.0, np.zeros(0), list[Output]()
         for batch in range(batches):
-            self._obey()
-            if self._stopped:
-                self.note("Test interrupted.", "solver.cpp:348")
+            if self.requests.stopping:
                 return None
             loss += net._forward(0, last)
             names = list(outputs_of(net))

@@ -148,6 +148,16 @@ def test_snapshot_files_and_their_names(tmp_path: Path) -> None:
     assert read_solver_state(tmp_path / "run_iter_3.solverstate").learned_net == str(tmp_path / "run_iter_3.caffemodel")
 
 
+def test_steps_taken_by_multistep_are_kept(tmp_path: Path) -> None:
+    path = write_problem(tmp_path)
+    steps = "".join(f"stepvalue: {i} " for i in (1, 2, 3))
+    path.write_text(path.read_text().replace('"poly" power: 0.9', f'"multistep" gamma: 0.5 {steps}'))
+    get_solver(path, observers=[]).step(4)
+    resumed = get_solver(path, observers=[])
+    resumed.restore(tmp_path / "run_iter_4.solverstate")
+    assert resumed.lr == pytest.approx(0.01 / 8)
+
+
 def test_moved_snapshots_are_found(tmp_path: Path) -> None:
     path = write_problem(tmp_path)
     get_solver(path, observers=[]).solve()
@@ -258,9 +268,10 @@ layer {{ name: "data" type: "ImageSegData" top: "data" top: "label"
     mean_value: 100 }} }}
 layer {{ name: "fc" type: "Convolution" bottom: "data" top: "fc" convolution_param {{ num_output: 3 kernel_size: 1
   weight_filler {{ type: "gaussian" std: 0.001 }} }} }}
-layer {{ name: "pool" type: "Pooling" bottom: "fc" top: "pool"
-  pooling_param {{ pool: STOCHASTIC kernel_size: 1 }} }}
-layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "pool" bottom: "label" top: "loss"
+layer {{ name: "noise" type: "DummyData" top: "noise" dummy_data_param {{
+  shape {{ dim: 2 dim: 3 dim: 17 dim: 17 }} data_filler {{ type: "gaussian" std: 0.1 }} }} }}
+layer {{ name: "noisy" type: "Eltwise" bottom: "fc" bottom: "noise" top: "noisy" }}
+layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "noisy" bottom: "label" top: "loss"
   loss_param {{ ignore_label: 255 }} }}
 """
 

@@ -209,3 +209,24 @@ class TestRequests:
         assert solver.iter == 4
         assert solver.lr == pytest.approx(0.01 * 0.6**0.9, rel=1e-5)
         assert lines.lines[-1] == "early 4"
+
+    def test_a_test_is_interrupted_and_done_again(self, tmp_path: Path) -> None:
+        """Stopped while it tests at iteration 5, and resumed: the same scores as if nothing had been."""
+        alone, expected = diary(tmp_path, max_iter=6, snapshot=0)
+        alone.solve()
+        solver, found = diary(tmp_path, max_iter=6, snapshot=0)
+        batches: list[int] = []
+
+        def interrupt(layer: int) -> None:
+            batches.append(layer)
+            if solver.iter == 5 and len(batches) == 5 * len(solver.test_nets[0].nodes):
+                solver.requests.add("stop")
+
+        solver.test_nets[0].after_forward(interrupt)
+        solver.solve()
+        assert found.lines[-2:] == ["save 5", "early 5"]
+        assert len(found.scores) == 1
+        resumed, found = diary(tmp_path, max_iter=6, snapshot=0)
+        resumed.solve(tmp_path / "run_iter_5.solverstate")
+        assert found.scores == expected.scores[1:]
+        assert np.array_equal(resumed.net.params["fc"][0].data, alone.net.params["fc"][0].data)

@@ -27,7 +27,7 @@ from pydeeplab.cli._scores import score_lines
 from pydeeplab.cli._segmenter import add_classes_argument, add_crf_argument, add_segmenter_arguments, segmenter_options
 from pydeeplab.cli._tables import has_colours
 from pydeeplab.data.classes import ClassSet, class_set
-from pydeeplab.data.images import read_label
+from pydeeplab.data.images import read_image, read_label
 from pydeeplab.data.palette import voc_palette
 from pydeeplab.errors import PydeeplabError, UsageError
 from pydeeplab.evaluation.parallel import score_in_processes, score_in_threads
@@ -265,13 +265,14 @@ def _mean_field_maps(evaluation: Evaluation, net: NetPredictor, count: int) -> l
             pixels[background] = 0
         index = int(pixels.argmax())
         try:
+            image = read_image(score.picture.image or "")
             scores, beliefs = net.iterations(score.picture, index)
         except UsageError:
             raise
         except PydeeplabError as error:
             print(f"no maps of {score.picture.name}: {error}", file=sys.stderr)
             continue
-        maps.append(MeanFieldMaps(score.picture.name, evaluation.names()[index], scores, beliefs))
+        maps.append(MeanFieldMaps(score.picture.name, evaluation.names()[index], image, truth, scores, beliefs))
     return maps
 
 

@@ -29,10 +29,12 @@ _MOST_LISTED = 5000
 
 @dataclass(frozen=True)
 class MeanFieldMaps:
-    """Score and belief maps of one class of one picture, before and after each mean-field iteration."""
+    """Score and belief maps of one class of one picture, (H, W), before and after each mean-field iteration."""
 
     name: str
     class_name: str
+    image: NDArray[np.uint8]
+    truth: NDArray[Any]
     scores: Sequence[NDArray[np.float32]]
     beliefs: Sequence[NDArray[np.float32]]
 
@@ -80,7 +82,7 @@ def build_report(
     if evaluation.scores and all(s.labels for s in evaluation.scores) and panels > 0:
         sections.append(("pictures", "Pictures", _pictures(evaluation, panels)))
     if maps:
-        sections.append(("mean-field", "Mean-field iterations", _mean_field(maps)))
+        sections.append(("mean-field", "Mean-field iterations", _mean_field(evaluation, maps)))
     sections.append(("all", "All pictures", _all_pictures(evaluation)))
     links = "".join(f'<a href="#{key}">{name}</a>' for key, name, _ in sections)
     body = "".join(f'<h2 id="{key}">{name}</h2>\n{text}\n' for key, name, text in sections)
@@ -247,15 +249,16 @@ def _strip(evaluation: Evaluation, score: PictureScore) -> tuple[str, set[int]]:
     return f'<div class="strip">{"".join(figures)}</div>', seen
 
 
-def _mean_field(maps: Sequence[MeanFieldMaps]) -> str:
+def _mean_field(evaluation: Evaluation, maps: Sequence[MeanFieldMaps]) -> str:
     note = (
-        "The score of one class (above: the logarithm of its probability less the mean of those of all classes) and "
-        "the belief in it (below: its probability, dark 0 to yellow 1), before the CRF and after each iteration."
+        "Above the score of one class, the logarithm of its probability less the mean of those of all classes; below "
+        "the belief in it, its probability, from 0 (dark) to 1 (yellow): before the CRF and after each iteration."
     )
     texts = [f'<p class="soft">{note}</p>']
     for item in maps:
         low, high = (float(np.percentile(np.stack(list(item.scores)), p)) for p in (1, 99))
-        figures = []
+        truth = label_uri(item.truth, evaluation.rules.classes.palette, _SMALL)
+        figures = [_figure(photo_uri(item.image, _SMALL), "image"), _figure(truth, "truth")]
         for iteration, (score, belief) in enumerate(zip(item.scores, item.beliefs, strict=True)):
             caption = f"iteration {iteration}" if iteration else "net"
             figures.append(_figure(photo_uri(heat(score, low, high), _SMALL), f"{caption}: score"))

@@ -34,7 +34,8 @@ figure { margin: 0; }
 figcaption { color: #555; font-size: 13px; }
 figure img { display: block; border-radius: 3px; max-width: 100%; }
 .maps { display: grid; grid-auto-flow: column; grid-template-rows: auto auto; gap: 8px; }
-.maps { overflow-x: auto; padding-bottom: 8px; justify-content: start; }
+.maps { grid-auto-columns: minmax(110px, 170px); overflow-x: auto; padding-bottom: 8px; justify-content: start; }
+.maps img { width: 100%; }
 .matrices { display: flex; flex-wrap: wrap; gap: 28px; }
 svg { max-width: 100%; height: auto; }
 details { margin: 10px 0; }

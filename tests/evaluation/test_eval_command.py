@@ -303,7 +303,7 @@ def test_mean_field_maps_in_the_report(workshop: Workshop) -> None:
     code = workshop.run(*workshop.arguments(), CRF, "--html", report, "--panels", 0, "--iterations-of", 2)
     assert code == 0
     page, text = read_page(report), report.read_text()
-    assert len(page.images) == 2 * 2 * 4
+    assert len(page.images) == 2 * (2 + 2 * 4)
     assert "net: score" in text
     assert "iteration 3: belief" in text
 

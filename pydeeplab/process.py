@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _LOGGER = logging.getLogger("pydeeplab")
+_SILENT = logging.CRITICAL + 10
 _solvers = {"count": 1, "rank": 0, "multiprocess": False}
 
 
@@ -70,7 +71,7 @@ class _Handler(logging.StreamHandler[Any]):
 
 
 def init_log(level: int | None = None, stderr: bool = True) -> None:
-    """Show log messages on stderr, in the form of Caffe's log.
+    """Show log messages on stderr, in the form of Caffe's log. Solvers made afterwards obey it too.
 
     Parameters
     ----------
@@ -92,14 +93,15 @@ def init_log(level: int | None = None, stderr: bool = True) -> None:
         raise UsageError(f"the log level must be 0 (information), 1 (warnings), 2 (errors) or 3 (fatal), got {level}")
     for handler in [h for h in _LOGGER.handlers if isinstance(h, _Handler)]:
         _LOGGER.removeHandler(handler)
-    if stderr:
-        _LOGGER.addHandler(_Handler())
+    _LOGGER.addHandler(_Handler())
     _LOGGER.propagate = False
-    _LOGGER.setLevel(logging.INFO + 10 * level)
+    _LOGGER.setLevel(logging.INFO + 10 * level if stderr else _SILENT)
 
 
 def log(s: str) -> None:
-    """Write a line of information to the log; `init_log` makes it visible."""
+    """Write a line of information to the log: to stderr, unless `init_log` or Python's logging says otherwise."""
+    if not _LOGGER.hasHandlers():
+        init_log()
     _LOGGER.info(s, stacklevel=2)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -133,6 +134,14 @@ def test_the_log_looks_like_caffes(caffe: Any, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == ""
     with pytest.raises(UsageError, match=r"0 \(information"):
         caffe.init_log(7)
+
+
+def test_the_log_is_visible_by_itself() -> None:
+    code = "import pydeeplab; pydeeplab.log('seen'); pydeeplab.init_log(0, False); pydeeplab.log('hidden')"
+    for level, lines in (("0", 1), ("1", 0)):
+        environment = {**os.environ, "GLOG_minloglevel": level}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        assert [line.endswith("] seen") for line in done.stderr.splitlines()] == [True] * lines
 
 
 def test_solvers_that_train_together(caffe: Any) -> None:

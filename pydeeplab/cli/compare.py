@@ -9,7 +9,7 @@ pdiff/<layer>/<i> for gradients) or a folder of .mat files as MatWrite writes th
 `pydeeplab dump --script` prints the program that records one in Caffe.
 
 --caffe PATH runs a pycaffe, the one that `import caffe` finds in PATH, in a process of its own on the same net, weights
-and input. Without WEIGHTS both get the same random ones.
+and input. Without WEIGHTS both get the same random ones. A net without a loss is run backward through all layers.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pydeeplab.cli._nets import add_net_arguments, load_net, read_inputs
+from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of, load_net, read_inputs
 from pydeeplab.cli._spellings import split_stages
 from pydeeplab.compare import BlobError, Comparison, Dump, compare, read_dump
 from pydeeplab.compare.html import write_html
 from pydeeplab.compare.live import find_pycaffe, record_live
 from pydeeplab.errors import UsageError
+from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
-from pydeeplab.proto import write_text
+from pydeeplab.proto import read_net, write_text
 from pydeeplab.resources import find_net
 from pydeeplab.seeding import seed_params
 
@@ -90,20 +91,38 @@ def _print(result: Comparison) -> None:
         )
 
 
-def _record_live(args: argparse.Namespace, net: Net) -> Dump:
-    """The dump of the pycaffe that the arguments name."""
-    find_pycaffe(args.caffe)
-    if not args.weights:
+def _load_for_live(args: argparse.Namespace) -> tuple[Net, str]:
+    """The net, and the text of it to give to the other Caffe.
+
+    A net without a loss is run backward through all layers, where Caffe would leave all gradients zero.
+    """
+    apply_threads(args)
+    file = find_net(args.net)
+    source = read_net(file, defines=defines_of(args))
+    has_loss = any(layer.type.endswith("Loss") or any(layer.loss_weight) for layer in source.param.layer)
+    force = not (args.forward_only or has_loss or source.param.force_backward)
+    source.param.force_backward |= force
+    phase = TRAIN if args.phase == "TRAIN" else TEST
+    net = Net.from_source(source, phase, level=args.level, stages=args.stage, engine=args.engine)
+    if args.weights:
+        net.copy_from(args.weights)
+    else:
         seed_params(net, args.seed)
+    if args.define or args.level or args.stage:
+        return net, write_text(net.source.param)
+    return net, ("force_backward: true\n" if force else "") + file.read_text(encoding="utf-8")
+
+
+def _run_live(args: argparse.Namespace) -> tuple[Net, Dump]:
+    """The net, and the dump of the pycaffe that the arguments name."""
+    find_pycaffe(args.caffe)
+    net, text = _load_for_live(args)
     inputs = read_inputs(net, args.input, args.seed) if net.inputs or args.input else {}
     options = {"backward": not args.forward_only, "python": args.python, "timeout": args.timeout}
-    file = find_net(args.net)
-    if not (args.define or args.level or args.stage):
-        return record_live(net, file, inputs, args.caffe, **options)
-    with tempfile.NamedTemporaryFile("w", suffix=".prototxt", encoding="utf-8") as resolved:
-        resolved.write(write_text(net.source.param))
-        resolved.flush()
-        return record_live(net, Path(resolved.name), inputs, args.caffe, **options)
+    with tempfile.NamedTemporaryFile("w", suffix=".prototxt", encoding="utf-8") as theirs:
+        theirs.write(text)
+        theirs.flush()
+        return net, record_live(net, Path(theirs.name), inputs, args.caffe, **options)
 
 
 def _finite(value: Any) -> Any:
@@ -120,10 +139,11 @@ def run(args: argparse.Namespace) -> int:
     if not args.tolerance > 0:
         raise UsageError(f"--tolerance must be positive, got {args.tolerance:g}")
     args.stage = split_stages(args.stage)
-    dump = read_dump(args.reference) if args.reference else None
-    net = load_net(args)
-    if dump is None:
-        dump = _record_live(args, net)
+    if args.reference:
+        dump = read_dump(args.reference)
+        net = load_net(args)
+    else:
+        net, dump = _run_live(args)
     result = compare(net, dump, tolerance=args.tolerance, backward=False if args.forward_only else None)
     if args.html:
         write_html(args.html, net, dump, result, reference=args.reference or f"the Caffe in {args.caffe}")

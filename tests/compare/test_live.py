@@ -107,6 +107,18 @@ def test_a_planted_error_is_found_in_its_layer(
     assert command(net_file, caffe, "--tolerance", 0.1) == 0
 
 
+def test_a_net_without_a_loss_is_run_backward_all_the_same(
+    net_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = NET.replace("force_backward: true", "")
+    net_file.write_text(text[: text.index('layer { name: "loss"')])
+    caffe = stand_in(tmp_path, backward="c1")
+    assert command(net_file, caffe, "--json") == 1
+    assert json.loads(capsys.readouterr().out)["departures"] == ["pdiff/c1/0"]
+    assert command(net_file, caffe, "--stage", "other") == 1
+    assert "first departure: pdiff/c1/0" in capsys.readouterr().out
+
+
 def test_weights_inputs_and_the_state_of_the_net_reach_both(net_file: Path, tmp_path: Path) -> None:
     net = Net(net_file, TRAIN)
     net.params["ip"][0].data[...] *= 3

@@ -7,6 +7,7 @@
     ├── WeightsError (RuntimeError)           a weight, state or mean file is damaged or does not fit the net
     ├── DataError (RuntimeError, ValueError)  an image, label, list or array handed in cannot be used
     ├── UsageError (RuntimeError, ValueError) a call or command-line argument makes no sense
+    ├── OutputError (OSError)                 a file cannot be written; what was there before is still there
     └── UnsupportedError (NotImplementedError)  valid, but not implemented by this backend or build
 
 Where pycaffe raises ``RuntimeError`` (or plain ``Exception``) ours can be caught as that too. Every message says what
@@ -21,6 +22,7 @@ from collections.abc import Iterable
 __all__ = [
     "DataError",
     "LayerError",
+    "OutputError",
     "PrototxtError",
     "PydeeplabError",
     "ShapeError",
@@ -57,6 +59,10 @@ class DataError(PydeeplabError, RuntimeError, ValueError):
 
 class UsageError(PydeeplabError, RuntimeError, ValueError):
     """An argument or a combination of arguments makes no sense."""
+
+
+class OutputError(PydeeplabError, OSError):
+    """A file cannot be written: no such folder, no permission, no room. What stood there before still does."""
 
 
 class UnsupportedError(PydeeplabError, NotImplementedError):

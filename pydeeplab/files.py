@@ -2,40 +2,107 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydeeplab.errors import OutputError
+
 __all__ = ["atomic_path", "write_bytes", "write_text"]
+
+_ADVICE = {
+    errno.ENOSPC: "Free some space, or write elsewhere.",
+    errno.EDQUOT: "Free some space, or write elsewhere.",
+    errno.EFBIG: "Write to another file system, or raise the limit on file sizes (ulimit -f).",
+    errno.EACCES: "Change its permissions, or write elsewhere.",
+    errno.EPERM: "Change its permissions, or write elsewhere.",
+    errno.EROFS: "Write to another file system.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+}
+
+
+def _refusal(path: str | os.PathLike[str], error: OSError) -> OutputError:
+    why = error.strerror or str(error) or type(error).__name__
+    advice = _ADVICE.get(error.errno or 0, "")
+    return OutputError(f"cannot write {os.fspath(path)}: {why}.{' ' if advice else ''}{advice}")
+
+
+def _check_target(path: str | os.PathLike[str], target: Path) -> None:
+    """Refuse what cannot be written before anything is computed for it."""
+    if target.is_dir():
+        raise OutputError(f"cannot write {os.fspath(path)}: it is a folder. Name a file within it.")
+    if not target.parent.is_dir():
+        raise OutputError(f"cannot write {os.fspath(path)}: there is no folder {target.parent}. Create it first.")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise OutputError(
+            f"cannot write {os.fspath(path)}: the file is write-protected. Write elsewhere, or unprotect it."
+        )
 
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary name beside ``path``; it is renamed to ``path`` when the block ends well, removed when not."""
-    target = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=f".tmp{target.suffix}", dir=target.parent or ".")
-    os.close(handle)
+    """Yield a temporary name beside ``path``; it is renamed to ``path`` when the block ends well, removed when not.
+
+    A link keeps pointing where it points: the file behind it is replaced. The permissions of a file that exists stay.
+    What is no file at all, such as /dev/stdout or a pipe, gets the finished contents written to it.
+
+    Raises
+    ------
+    OutputError
+        The folder does not exist or may not be written to, the name is a folder's or a protected file's, or there is
+        no room; what stood at ``path`` is untouched.
+    """
+    target = Path(os.path.realpath(path))
+    special = target.exists() and not target.is_file()
+    try:
+        _check_target(path, target)
+        folder = None if special else target.parent
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:80]}.", suffix=f".tmp{target.suffix}", dir=folder)
+        os.close(handle)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise _refusal(path, error) from error
     temporary = Path(name)
     try:
         yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(target)
+        if special:
+            with temporary.open("rb") as written, target.open("wb") as stream:
+                shutil.copyfileobj(written, stream)
+        else:
+            _finish(temporary, target)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise _refusal(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def _finish(temporary: Path, target: Path) -> None:
+    """Put the finished file in its place, once it is on the disk."""
+    if target.exists():
+        mode = target.stat().st_mode & 0o7777
+    else:
+        mask = os.umask(0)
+        os.umask(mask)
+        mode = 0o666 & ~mask
+    temporary.chmod(mode)
+    with temporary.open("rb") as written:
+        os.fsync(written.fileno())
+    temporary.replace(target)
+
+
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a whole file atomically."""
+    """Write a whole file atomically; see `atomic_path`."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a whole UTF-8 text file atomically."""
+    """Write a whole UTF-8 text file atomically; see `atomic_path`."""
     write_bytes(path, text.encode())

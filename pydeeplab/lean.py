@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydeeplab.backend import Backend
 from pydeeplab.blob import Blob, MemoryPool, Storage
 from pydeeplab.layer import TEST, Layer
-from pydeeplab.node import Node
+from pydeeplab.node import Node, reraise
 
 __all__ = ["AffineChain", "LeanPlan", "merge_affine"]
 
@@ -80,7 +80,12 @@ class AffineChain:
 
     def forward(self) -> None:
         """Compute the last top from the first bottom in one pass."""
-        bottom, top = self.bottoms[0], self.tops[0]
+        try:
+            self._forward(self.bottoms[0], self.tops[0])
+        except Exception as error:
+            reraise(error, self.layer)
+
+    def _forward(self, bottom: Blob, top: Blob) -> None:
         top.reshape_like(bottom)
         self._refresh(bottom.dtype)
         flat = (bottom.shape[0], bottom.shape[1], -1)

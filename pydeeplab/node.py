@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import numpy as np
 
 from pydeeplab.blob import Blob
+from pydeeplab.errors import PydeeplabError
 from pydeeplab.layer import Layer
 
-__all__ = ["Node"]
+__all__ = ["Node", "reraise"]
+
+
+def reraise(error: Exception, layer: Layer) -> NoReturn:
+    """Raise an error that came out of a layer again, saying which layer it is and where that stands.
+
+    Errors of pydeeplab and a lack of memory become errors that begin with the layer's place. Anything else, such as an
+    exception of a Python layer, stays what it is and gets a note.
+    """
+    if isinstance(error, MemoryError):
+        raise layer.error(
+            f"needs more memory than there is{f' ({error})' if str(error) else ''}. Use smaller inputs, a smaller "
+            "batch, or a net that keeps its outputs only (keep='outputs')."
+        ) from None
+    if isinstance(error, PydeeplabError) and f"layer '{layer.name}'" not in str(error):
+        raise layer.error(str(error), type(error)) from error.__cause__
+    if not isinstance(error, PydeeplabError):
+        error.add_note(str(layer.error("raised this")))
+    raise error
 
 
 @dataclass
@@ -32,6 +52,12 @@ class Node:
 
     def reshape(self) -> None:
         """Give the tops their shapes, and the losses among them their weights as gradients."""
+        try:
+            self._reshape()
+        except Exception as error:
+            reraise(error, self.layer)
+
+    def _reshape(self) -> None:
         self.layer.reshape(self.bottoms, self.tops)
         self._shapes = [b.shape for b in self.bottoms]
         for top, weight in zip(self.tops, self.layer.loss_weights, strict=False):
@@ -42,13 +68,19 @@ class Node:
 
     def forward(self) -> None:
         """Reshape if a bottom's shape has changed, then compute the tops."""
-        if self.layer.reshapes_always or self._shapes != [b.shape for b in self.bottoms]:
-            self.reshape()
-        self.layer.forward(self.bottoms, self.tops)
+        try:
+            if self.layer.reshapes_always or self._shapes != [b.shape for b in self.bottoms]:
+                self._reshape()
+            self.layer.forward(self.bottoms, self.tops)
+        except Exception as error:
+            reraise(error, self.layer)
 
     def backward(self) -> None:
         """Compute the gradients of bottoms and parameters."""
-        self.layer.backward(self.tops, self.propagate_down, self.bottoms)
+        try:
+            self.layer.backward(self.tops, self.propagate_down, self.bottoms)
+        except Exception as error:
+            reraise(error, self.layer)
 
     def loss(self) -> float:
         """The weighted sum of those tops that are losses."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydeeplab.alignment import Placement, align_crop, place
 from pydeeplab.blob import Blob
-from pydeeplab.errors import LayerError, PrototxtError, PydeeplabError, did_you_mean
+from pydeeplab.errors import LayerError, PrototxtError, did_you_mean
 from pydeeplab.layer import Layer, LayerContext, layer_class
-from pydeeplab.node import Node
+from pydeeplab.node import Node, reraise
 from pydeeplab.params import ParamTable
 
 __all__ = ["Wiring", "check_names"]
@@ -20,7 +20,7 @@ AUTOMATIC = "(automatic)"
 
 
 def _place(source: Any, index: int, field: str | None = None, item: int = 0) -> str:
-    where = source.where(index, field, item) or source.where(index)
+    where = source.where(index, field, item) or source.where(index) or source.path
     return f"{where}: " if where else ""
 
 
@@ -95,7 +95,8 @@ class Wiring:
         except KeyError as error:
             raise LayerError(f"{_place(self._source, index, 'type')}layer '{param.name}': {error.args[0]}") from None
         phase = param.phase if param.HasField("phase") else self._context.phase
-        return cls(param, replace(self._context, phase=phase, where=self._source.where(index)))
+        where = self._source.where(index) or self._source.path
+        return cls(param, replace(self._context, phase=phase, where=where))
 
     def _add(self, index: int, param: Any) -> None:
         layer = self._make_layer(index, param)
@@ -110,12 +111,10 @@ class Wiring:
         node.propagate_down = self._propagate_down(layer, param)
         try:
             layer.setup(bottoms, tops)
-            layer.loss_weights = _loss_weights(layer, len(tops))
-            node.reshape()
-        except PydeeplabError as error:
-            raise _with_place(error, layer) from error.__cause__
-        except MemoryError:
-            raise layer.error(f"needs more memory than there is; its tops are {[t.shape for t in tops]}") from None
+        except Exception as error:
+            reraise(error, layer)
+        layer.loss_weights = _loss_weights(layer, len(tops))
+        node.reshape()
         layer.param_propagate_down = [p.lr_mult != 0 for p in self.params.add(layer, index)]
         node.need_backward = any(node.propagate_down) or any(layer.param_propagate_down)
         for name in top_names:
@@ -193,15 +192,6 @@ class Wiring:
                 wanted or i not in node.layer.unpropagated_bottoms for i, wanted in enumerate(node.propagate_down)
             ]
             node.layer.param_propagate_down = [True] * len(node.layer.blobs)
-
-
-def _with_place(error: PydeeplabError, layer: Layer) -> PydeeplabError:
-    """The same error, naming the layer if it does not yet."""
-    if f"layer '{layer.name}'" in str(error):
-        return error
-    placed = layer.error(str(error), type(error))
-    assert isinstance(placed, PydeeplabError)
-    return placed
 
 
 def _count_text(least: int, most: int | None) -> str:

@@ -19,8 +19,7 @@ as datasets, or a folder of .mat files: one per blob, called ``<blob>.mat`` or a
 from __future__ import annotations
 
 import os
-import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,9 +28,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pydeeplab.errors import DataError
+from pydeeplab.errors import DataError, WeightsError
 from pydeeplab.files import atomic_path
+from pydeeplab.formats.hdf5_tree import hdf5_array, hdf5_children, hdf5_errors
 from pydeeplab.formats.mat import read_mat
+from pydeeplab.formats.npy import NpyError, Npz
+from pydeeplab.formats.weights import as_real
 from pydeeplab.net import Net
 
 __all__ = ["KINDS", "Dump", "dump_script", "read_dump", "record", "write_dump"]
@@ -76,32 +78,28 @@ class Dump:
 
 def _read_npz(path: Path) -> Dump:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            keys = [k for k in archive.files if k != MAGIC]
-            if MAGIC in archive.files and int(archive[MAGIC]) > VERSION:
-                raise DataError(
-                    f"{path}: the dump has version {int(archive[MAGIC])}, this program knows up to {VERSION}"
-                )
-            return Dump.from_items((k, archive[k]) for k in keys)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, DataError):
-            raise
+        with Npz(path) as archive:
+            version = archive[MAGIC].max(initial=0) if MAGIC in list(archive) else VERSION
+            if version > VERSION:
+                raise DataError(f"{path}: the dump has version {version}, this program knows up to {VERSION}")
+            return Dump.from_items((k, archive[k]) for k in archive if k != MAGIC)
+    except NpyError as error:
         raise DataError(f"{path}: not a readable .npz dump ({error}); record it again") from None
 
 
 def _read_hdf5(path: Path) -> Dump:
-    found: list[tuple[str, NDArray[Any]]] = []
-
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            found.append((name, item[()]))
+    def walk(group: h5py.Group, prefix: str, visited: set[int]) -> Iterator[tuple[str, NDArray[Any]]]:
+        for key, item in hdf5_children(group, visited):
+            if isinstance(item, h5py.Group):
+                yield from walk(item, f"{prefix}{key}/", visited)
+            else:
+                yield f"{prefix}{key}", as_real(hdf5_array(item), f"{path}: {item.name}")
 
     try:
-        with h5py.File(path, "r") as file:
-            file.visititems(visit)
-    except OSError as error:
+        with hdf5_errors(path), h5py.File(path, "r") as file:
+            return Dump.from_items(walk(file, "", set()))
+    except WeightsError as error:
         raise DataError(f"{path}: not a readable HDF5 dump ({error}); record it again") from None
-    return Dump.from_items(found)
 
 
 def _read_folder(path: Path) -> Dump:

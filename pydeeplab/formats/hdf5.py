@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from typing import Any
 
 import h5py
 
 from pydeeplab.errors import WeightsError
 from pydeeplab.files import atomic_path
+from pydeeplab.formats.hdf5_tree import hdf5_array, hdf5_children, hdf5_errors
 from pydeeplab.formats.sniff import damaged, identify
 from pydeeplab.formats.weights import LayerWeights, PerLayer, StoredBlob, WeightsFile, as_real, per_layer
 
-__all__ = ["hdf5_errors", "read_hdf5", "write_hdf5"]
+__all__ = ["read_hdf5", "write_hdf5"]
 
 
-@contextmanager
-def hdf5_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn what h5py raises for a damaged file into a `WeightsError` naming it."""
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError, IndexError, ValueError, TypeError) as error:
-        if isinstance(error, WeightsError):
-            raise
-        raise damaged(path, f"is a damaged HDF5 file ({error})") from error
-
-
-def _collect(group: h5py.Group, prefix: str, layers: dict[str, dict[int, Any]], path: str) -> None:
+def _collect(group: h5py.Group, prefix: str, layers: dict[str, dict[int, Any]], path: str, visited: set[int]) -> None:
     """Gather the datasets of every layer below ``group``; a name with slashes is a chain of groups."""
     subgroups = False
-    for key, item in group.items():
+    for key, item in hdf5_children(group, visited):
         name = f"{prefix}/{key}" if prefix else key
         if isinstance(item, h5py.Group):
             subgroups = True
-            _collect(item, name, layers, path)
+            _collect(item, name, layers, path, visited)
         elif not prefix or not key.isdecimal() or len(key) > 3:
             raise damaged(
                 path,
@@ -70,14 +59,14 @@ def read_hdf5(path: str | os.PathLike[str]) -> WeightsFile:
             what = "a solver state" if state else f"another HDF5 file: it has {keys}, no /data"
             raise damaged(path, f"is {what}", "Give the .caffemodel.h5 instead.")
         found: dict[str, dict[int, Any]] = {}
-        _collect(root, "", found, name)
+        _collect(root, "", found, name, set())
         diffs = file.get("diff")
         for layer, datasets in found.items():
             blobs: list[StoredBlob | None] = [None] * (max(datasets, default=-1) + 1)
             for index, dataset in datasets.items():
-                data = as_real(dataset[()], f"{name}: {dataset.name}")
+                data = as_real(hdf5_array(dataset), f"{name}: {dataset.name}")
                 gradient = diffs.get(f"{layer}/{index}") if isinstance(diffs, h5py.Group) else None
-                diff = None if gradient is None else as_real(gradient[()], f"{name}: {gradient.name}")
+                diff = None if gradient is None else as_real(hdf5_array(gradient), f"{name}: {gradient.name}")
                 if diff is not None and diff.shape != data.shape:
                     raise damaged(
                         path, f"has a diff of shape {diff.shape} for data of shape {data.shape} ({dataset.name})"

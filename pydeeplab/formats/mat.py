@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from pydeeplab.errors import DataError, did_you_mean
 from pydeeplab.files import atomic_path
+from pydeeplab.formats.mat_reader import MatError, MatVariable, mat_variables
 
 __all__ = ["read_mat", "variables", "write_mat"]
 
@@ -43,7 +42,9 @@ def write_mat(path: str | os.PathLike[str], array: NDArray[Any], name: str = "da
     Raises
     ------
     DataError
-        The type or number of axes is another, the array has 4 GiB or more, or the file cannot be written.
+        The type or number of axes is another, the array has 4 GiB or more, or the name is no MATLAB name.
+    OutputError
+        The file cannot be written.
 
     Examples
     --------
@@ -62,6 +63,8 @@ def write_mat(path: str | os.PathLike[str], array: NDArray[Any], name: str = "da
     array_class, element = _CLASSES[array.dtype.name]
     body = struct.pack("<4I", _UINT32, 8, array_class, 0)
     body += struct.pack("<2I4i", _INT32, 16, *reversed(shape))
+    if not (name.isascii() and name.isidentifier() and len(name) <= 63):
+        raise DataError(f"{path}: '{name}' is no name for a MATLAB variable: 1 to 63 letters, digits and _")
     label = name.encode("ascii")
     if len(label) <= 4:
         body += struct.pack("<I4s", len(label) << 16 | _INT8, label)
@@ -73,33 +76,33 @@ def write_mat(path: str | os.PathLike[str], array: NDArray[Any], name: str = "da
     if total >= 2**32:
         raise DataError(f"{path}: version 5 .mat files hold less than 4 GiB, got an array of shape {array.shape}")
     start = _HEADER.ljust(124) + struct.pack("<H2s", 0x0100, b"IM") + struct.pack("<2I", _MATRIX, total)
-    try:
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            file.write(start + body)
-            file.write(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).data)
-            file.write(padding)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error}") from None
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        file.write(start + body)
+        file.write(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).data)
+        file.write(padding)
 
 
-@contextmanager
-def _reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file for scipy and turn what it raises into a DataError."""
+def _open(path: str | os.PathLike[str]) -> list[MatVariable]:
+    """The variables of a file."""
     try:
-        with open(path, "rb") as file:
-            yield file
+        if Path(path).exists() and not Path(path).is_file():
+            raise DataError(f"{path}: is no file, but a folder or a device; give the .mat file itself")
+        return list(mat_variables(memoryview(Path(path).read_bytes())))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except NotImplementedError:
-        raise DataError(f"{path}: is a version 7.3 (HDF5) .mat file; save it with -v7 or older") from None
-    except Exception as error:  # many types, from OSError to zlib.error, for files that are damaged or no .mat
-        raise DataError(f"{path}: cannot be read as a .mat file: {error}") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except MatError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: str | os.PathLike[str], error: MatError) -> DataError:
+    return DataError(f"{path}: cannot be read as a .mat file: {error}")
 
 
 def variables(path: str | os.PathLike[str]) -> list[str]:
     """The names of a file's variables; raises what `read_mat` raises for the file."""
-    with _reading(path) as file:
-        return [str(entry[0]) for entry in scipy.io.whosmat(file)]
+    return [variable.name for variable in _open(path)]
 
 
 def read_mat(path: str | os.PathLike[str], name: str = "data") -> NDArray[Any]:
@@ -115,22 +118,23 @@ def read_mat(path: str | os.PathLike[str], name: str = "data") -> NDArray[Any]:
     Returns
     -------
     ndarray
-        C-contiguous, 4 axes, of the type in the file.
+        C-contiguous, 4 axes, of the type that MATLAB would give it.
 
     Raises
     ------
     DataError
-        There is no such file, it is no .mat file, or the variable is missing or something else.
+        There is no such file, it is no .mat file or a damaged one, or the variable is missing or something else.
     """
-    with _reading(path) as file:
-        found = scipy.io.loadmat(file, variable_names=[name])
+    found = {variable.name: variable for variable in _open(path)}
     if name not in found:
-        names = variables(path)
-        raise DataError(
-            f"{path}: has no variable '{name}', only {', '.join(names) or 'none'}.{did_you_mean(name, names)}"
-        )
-    array = found[name]
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf" or array.ndim > 4:
-        what = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        names = ", ".join(found) or "none"
+        raise DataError(f"{path}: has no variable '{name}', only {names}.{did_you_mean(name, found)}")
+    variable = found[name]
+    if variable.other or len(variable.shape) > 4:
+        what = variable.other or f"one of size {' x '.join(map(str, variable.shape))}"
         raise DataError(f"{path}: variable '{name}' must be a real numeric array of at most 4 dimensions, got {what}")
+    try:
+        array = variable.load()
+    except MatError as error:
+        raise _unreadable(path, error) from None
     return np.ascontiguousarray(array.reshape(array.shape + (1,) * (4 - array.ndim), order="F").T)

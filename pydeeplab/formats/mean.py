@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydeeplab.errors import WeightsError
 from pydeeplab.files import atomic_path
 from pydeeplab.formats.blobproto import encode_blob, map_file, parse_blob, write_message
+from pydeeplab.formats.npy import NpyError, read_npy
 from pydeeplab.formats.sniff import damaged, identify
 from pydeeplab.formats.weights import as_real, describe_shape
 from pydeeplab.proto.wire import WireError
@@ -40,8 +41,8 @@ def read_mean(path: str | os.PathLike[str]) -> NDArray[Any]:
     kind = identify(path)
     if kind == "npy":
         try:
-            array = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
+            array = read_npy(path)
+        except NpyError as error:
             raise damaged(path, f"is a damaged .npy ({error})") from error
     elif kind == "binary":
         try:

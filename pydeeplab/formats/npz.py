@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy as np
 
 from pydeeplab.errors import WeightsError
 from pydeeplab.files import atomic_path
+from pydeeplab.formats.npy import NpyError, Npz
 from pydeeplab.formats.sniff import damaged, identify
 from pydeeplab.formats.weights import LayerWeights, PerLayer, StoredBlob, WeightsFile, as_real, per_layer
 
@@ -60,12 +59,13 @@ def read_npz(path: str | os.PathLike[str]) -> WeightsFile:
     if identify(path) != "zip":
         raise damaged(path, "is no .npz", "Use read_weights, which tells the formats apart.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if "data.pkl" in {os.path.basename(key) for key in archive.files}:
+        with Npz(path) as archive:
+            keys = list(archive)
+            if "data.pkl" in {os.path.basename(key) for key in keys}:
                 raise damaged(path, "is a PyTorch checkpoint", "Save its arrays with numpy.savez(**{'layer/0': ...}).")
-            places = _keys(archive.files)
-            if not archive.files or places is None:
-                shown = ", ".join(archive.files[:5])
+            places = _keys(keys)
+            if not keys or places is None:
+                shown = ", ".join(keys[:5])
                 raise damaged(
                     path,
                     f"has keys that do not name layers ({shown or 'none'})",
@@ -76,7 +76,7 @@ def read_npz(path: str | os.PathLike[str]) -> WeightsFile:
                 blobs = layers.setdefault(layer, LayerWeights(layer)).blobs
                 blobs += [None] * (index + 1 - len(blobs))
                 blobs[index] = StoredBlob(as_real(archive[key], f"{name}: '{key}'"))
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, KeyError) as error:
+    except NpyError as error:
         raise damaged(path, f"is a damaged .npz ({error})") from error
     return WeightsFile(name, "npz", list(layers.values()))
 

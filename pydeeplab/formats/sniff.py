@@ -60,16 +60,22 @@ def identify(path: str | os.PathLike[str]) -> str:
     Raises
     ------
     WeightsError
-        The file does not exist, is empty, a folder, a Git LFS pointer, a web page, text, or compressed.
+        The file does not exist or may not be read, is empty, a folder, a device, a Git LFS pointer, a web page, text,
+        or compressed.
     """
     file = Path(path)
-    if file.is_dir():
-        raise damaged(path, "is a folder, not a file", "Name the file within it.")
     try:
+        if file.is_dir():
+            raise damaged(path, "is a folder, not a file", "Name the file within it.")
+        if file.exists() and not file.is_file():
+            raise damaged(path, "is a pipe or a device, not a file", "Save what comes out of it as a file first.")
         with file.open("rb") as stream:
             head = stream.read(1024)
     except FileNotFoundError:
         raise WeightsError(f"{os.fspath(path)} does not exist{_beside(file)}") from None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise WeightsError(f"{os.fspath(path)!r} cannot be read: {why}. Check its name and permissions.") from None
     if not head:
         raise damaged(path, "is empty (0 bytes)")
     for signature, kind in _KNOWN:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.files import atomic_path
 from pydeeplab.formats.blobproto import encode_blob, map_file, parse_blob, write_message
-from pydeeplab.formats.hdf5 import hdf5_errors
+from pydeeplab.formats.hdf5_tree import hdf5_array, hdf5_children, hdf5_errors
 from pydeeplab.formats.sniff import damaged, identify
 from pydeeplab.formats.weights import as_real
 from pydeeplab.proto import wire
@@ -93,20 +93,21 @@ def _read_hdf5(path: str | os.PathLike[str]) -> SolverState:
         if "iter" not in file or not isinstance(history, h5py.Group):
             what = "holds weights, not a solver state" if "data" in file else "is no solver state (no iter or history)"
             raise damaged(path, what, "Give the .solverstate.h5 of the snapshot.")
-        missing = [i for i in range(len(history)) if str(i) not in history]
+        stored = dict(hdf5_children(history, set()))
+        missing = [i for i in range(len(stored)) if str(i) not in stored]
         if missing:
-            raise damaged(path, f"lacks history blob {missing[0]} of {len(history)}")
-        learned_net = file["learned_net"][()] if "learned_net" in file else b""
+            raise damaged(path, f"lacks history blob {missing[0]} of {len(stored)}")
+        learned_net = hdf5_array(file["learned_net"]) if "learned_net" in file else b""
         return SolverState(
             _integer(file["iter"]),
             _integer(file["current_step"]) if "current_step" in file else 0,
             learned_net.decode(errors="replace") if isinstance(learned_net, bytes) else str(learned_net),
-            [as_real(history[str(i)][()], f"{os.fspath(path)}: history/{i}") for i in range(len(history))],
+            [as_real(hdf5_array(stored[str(i)]), f"{os.fspath(path)}: history/{i}") for i in range(len(stored))],
         )
 
 
 def _integer(dataset: h5py.Dataset) -> int:
-    return int(np.asarray(dataset[()]).reshape(-1)[0])
+    return int(np.asarray(hdf5_array(dataset)).reshape(-1)[0])
 
 
 def write_solver_state(path: str | os.PathLike[str], state: SolverState) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+from numpy.typing import NDArray
+
 from pydeeplab.blob import Blob
 from pydeeplab.layer import Layer
 
-__all__ = ["BottomCopy", "channel_shape", "copy_data", "copy_diff", "shares_data", "shares_diff"]
+__all__ = ["BottomCopy", "channel_shape", "copy_data", "copy_diff", "item_rows", "shares_data", "shares_diff"]
 
 
 def shares_data(a: Blob, b: Blob) -> bool:
@@ -36,6 +41,12 @@ def channel_shape(blob: Blob, axis: int = 1, axes: int = 1) -> tuple[int, int, i
     for i, size in enumerate(blob.shape):
         sizes[0 if i < axis else 1 if i < axis + axes else 2] *= size
     return sizes[0], sizes[1], sizes[2]
+
+
+def item_rows(array: NDArray[Any], axes: int = 1) -> NDArray[Any]:
+    """The array seen as a matrix with a row for each index of its first ``axes`` axes; it may be empty."""
+    shape = array.shape
+    return array.reshape(math.prod(shape[:axes]), math.prod(shape[axes:]))
 
 
 class BottomCopy:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydeeplab.layer import Layer
+from pydeeplab.layers._window import check_window_sizes
 
 __all__ = ["PoolingWindow", "read_pair", "read_pooling_window"]
 
@@ -55,16 +56,15 @@ def read_pooling_window(layer: Layer, param: Any) -> PoolingWindow:
     Raises
     ------
     LayerError
-        A field is missing or doubled, kernel or stride is 0, or pad is not smaller than kernel.
+        A field is missing or doubled, kernel or stride is 0, a value is beyond all reason, or pad is not smaller than
+        kernel.
     """
     kernel, stride, pad = (read_pair(layer, param, f, d) for f, d in (("kernel_size", None), ("stride", 1), ("pad", 0)))
     if kernel is None:
         raise layer.error("kernel_size (or kernel_h and kernel_w) is missing")
     assert stride is not None
     assert pad is not None
-    for name, values in (("kernel_size", kernel), ("stride", stride)):
-        if min(values) < 1:
-            raise layer.error(f"{name} must be at least 1, got {values[0]} x {values[1]}")
+    check_window_sizes(layer, {"kernel_size": kernel, "stride": stride, "pad": pad})
     if any(p >= k for p, k in zip(pad, kernel, strict=True)):
         raise layer.error(
             f"pad must be smaller than the kernel, or windows would see padding only: got pad {pad[0]} x {pad[1]} with "

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydeeplab.blob import Blob
 from pydeeplab.filler import fill
 from pydeeplab.layer import Layer
+from pydeeplab.layers._memory import item_rows
 
 __all__ = ["Array", "RecurrentLayer", "sigmoid"]
 
@@ -135,10 +136,10 @@ class RecurrentLayer(Layer):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         steps, streams = bottom[0].shape[:2]
-        gates = bottom[0].data.reshape(steps * streams, -1) @ self.blobs[0].data.T + self.blobs[1].data
-        gates = gates.reshape(steps, streams, -1)
+        gates = item_rows(bottom[0].data, 2) @ self.blobs[0].data.T + self.blobs[1].data
+        gates = gates.reshape(steps, streams, self.rows * self.size)
         if self.static:
-            gates += bottom[2].data.reshape(streams, -1) @ self.blobs[2].data.T
+            gates += item_rows(bottom[2].data) @ self.blobs[2].data.T
         top[0].data[...], last = self.run(gates, bottom[1].data[:, :, None], self._start(bottom))
         if self.exposed:
             for blob, state in zip(top[1:], last, strict=True):
@@ -147,20 +148,20 @@ class RecurrentLayer(Layer):
             self._state = last
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
-        steps, streams = bottom[0].shape[:2]
+        streams = bottom[0].shape[1]
         if self.exposed:
             last = [blob.diff[0].copy() for blob in top[1:]]
         else:
             last = [np.zeros((streams, self.size), self.context.dtype) for _ in range(self.states)]
         gates, start = self.run_back(top[0].diff, last)
-        flat = gates.reshape(steps * streams, -1)
-        self.accumulate(0, flat.T @ bottom[0].data.reshape(steps * streams, -1))
+        flat = item_rows(gates, 2)
+        self.accumulate(0, flat.T @ item_rows(bottom[0].data, 2))
         self.accumulate(1, flat.sum(axis=0))
         if propagate_down[0]:
             bottom[0].diff[...] = (flat @ self.blobs[0].data).reshape(bottom[0].shape)
         if self.static:
             per_stream = gates.sum(axis=0)
-            self.accumulate(2, per_stream.T @ bottom[2].data.reshape(streams, -1))
+            self.accumulate(2, per_stream.T @ item_rows(bottom[2].data))
             if propagate_down[2]:
                 bottom[2].diff[...] = (per_stream @ self.blobs[2].data).reshape(bottom[2].shape)
         offset = len(bottom) - self.exposed

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydeeplab.blob import Blob
 from pydeeplab.errors import ShapeError
 from pydeeplab.layer import Geometry, Layer
 
-__all__ = ["Window", "channel_axis", "read_window", "times"]
+__all__ = ["MOST_PIXELS", "Window", "channel_axis", "check_window_sizes", "read_window", "times"]
+
+MOST_PIXELS = 2**24
+"""The largest kernel_size, stride, pad or dilation: more than any image has, and far from where products overflow."""
 
 
 def times(sizes: Sequence[int]) -> str:
@@ -66,6 +69,16 @@ class Window:
         return Geometry((kh, kw), (sh, sw), (ph, pw), (dh, dw))
 
 
+def check_window_sizes(layer: Layer, sizes: Mapping[str, Sequence[int]]) -> None:
+    """Check that each of these fields is at least 1 (pad: 0) and no more than `MOST_PIXELS`."""
+    for name, values in sizes.items():
+        least = 0 if name == "pad" else 1
+        if any(v < least for v in values):
+            raise layer.error(f"{name} must be at least {least}, got {times(values)}")
+        if any(v > MOST_PIXELS for v in values):
+            raise layer.error(f"{name} must be at most {MOST_PIXELS} pixels, got {times(values)}")
+
+
 def channel_axis(layer: Layer, bottom: Blob) -> int:
     """``convolution_param.axis``, counted from the front."""
     try:
@@ -101,13 +114,12 @@ def read_window(layer: Layer, axes: int) -> Window:
     Raises
     ------
     LayerError
-        A field is missing, doubled, or given neither once nor once per axis; kernel, stride or dilation is 0.
+        A field is missing, doubled, or given neither once nor once per axis; kernel, stride or dilation is 0; a value
+        is larger than `MOST_PIXELS`.
     """
     kernel = _per_axis(layer, "kernel_size", axes, None)
     stride = _per_axis(layer, "stride", axes, 1)
     pad = _per_axis(layer, "pad", axes, 0)
     dilation = _per_axis(layer, "dilation", axes, 1)
-    for name, values in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
-        if any(v < 1 for v in values):
-            raise layer.error(f"{name} must be at least 1, got {times(values)}")
+    check_window_sizes(layer, {"kernel_size": kernel, "stride": stride, "pad": pad, "dilation": dilation})
     return Window(kernel, stride, pad, dilation)

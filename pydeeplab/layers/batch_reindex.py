@@ -28,20 +28,22 @@ class BatchReindex(Layer):
     unpropagated_bottoms = (1,)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        if not bottom[0].shape:
+            raise self.shape_error("bottom 0 must have an axis of items, got a scalar")
         if len(bottom[1].shape) != 1:
             raise self.shape_error(f"bottom 1 (the indices) must have one axis, got shape {bottom[1].shape}")
         top[0].reshape(bottom[1].shape[0], *bottom[0].shape[1:])
 
     def _indices(self, bottom: Sequence[Blob]) -> NDArray[Any]:
         given = bottom[1].data
-        indices = given.astype(np.int64)
-        wrong = np.flatnonzero((indices < 0) | (indices >= bottom[0].shape[0]))
+        whole = np.trunc(given)
+        wrong = np.flatnonzero(~((whole >= 0) & (whole < bottom[0].shape[0])))  # NaN too
         if wrong.size:
             raise self.error(
                 f"index {given[wrong[0]]:g} at place {wrong[0]} is outside the {bottom[0].shape[0]} items of bottom 0",
                 DataError,
             )
-        return indices
+        return whole.astype(np.int64)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         np.take(bottom[0].data, self._indices(bottom), axis=0, out=top[0].data)

@@ -9,6 +9,7 @@ import numpy as np
 from pydeeplab.blob import Blob
 from pydeeplab.errors import DataError
 from pydeeplab.layer import Layer, register
+from pydeeplab.layers._memory import item_rows
 
 
 def _must_be_scores(layer: Layer, shape: tuple[int, ...]) -> None:
@@ -39,9 +40,9 @@ class DominantChannel(Layer):
         top[0].reshape(items, self.top_k, 1, 1)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        items, channels = bottom[0].shape[:2]
-        for scores, row in zip(bottom[0].data.reshape(items, channels, -1), top[0].data, strict=True):
-            ranks = np.argsort(-scores, axis=0, kind="stable")[: self.top_k]
+        channels = bottom[0].shape[1]
+        for scores, row in zip(bottom[0].data, top[0].data, strict=True):
+            ranks = np.argsort(-item_rows(scores), axis=0, kind="stable")[: self.top_k]
             counts = np.stack([np.bincount(rank, minlength=channels) for rank in ranks])
             order = np.lexsort((np.arange(channels), *-counts[::-1]))
             row[:, 0, 0] = order[: self.top_k]

@@ -36,20 +36,20 @@ class _Parts(Layer):
             whole_or_part.share_data(other)
             whole_or_part.share_diff(other)
 
-    def _matrix(self, array: NDArray[Any]) -> NDArray[Any]:
-        return array.reshape(1, self._rows, array.size // max(self._rows, 1))
+    def _matrix(self, array: NDArray[Any], width: int) -> NDArray[Any]:
+        return array.reshape(1, self._rows, width)
 
     def _join(self, parts: Sequence[NDArray[Any]], whole: NDArray[Any]) -> None:
-        column = 0
+        column, target = 0, self._matrix(whole, sum(self._widths))
         for part, width in zip(parts, self._widths, strict=True):
-            self.kernels.copy_window(self._matrix(part), self._matrix(whole), 0, 0, 0, column, self._rows, width)
+            self.kernels.copy_window(self._matrix(part, width), target, 0, 0, 0, column, self._rows, width)
             column += width
 
     def _cut(self, whole: NDArray[Any], parts: Sequence[NDArray[Any] | None]) -> None:
-        column = 0
+        column, source = 0, self._matrix(whole, sum(self._widths))
         for part, width in zip(parts, self._widths, strict=True):
             if part is not None:
-                self.kernels.copy_window(self._matrix(whole), self._matrix(part), 0, column, 0, 0, self._rows, width)
+                self.kernels.copy_window(source, self._matrix(part, width), 0, column, 0, 0, self._rows, width)
             column += width
 
 
@@ -70,7 +70,8 @@ class Concat(_Parts):
         axis = self._find_axis(bottom[0])
         first = bottom[0].shape
         for i, blob in enumerate(bottom):
-            if (*blob.shape[:axis], *blob.shape[axis + 1 :]) != (*first[:axis], *first[axis + 1 :]):
+            same = len(blob.shape) == len(first)
+            if not same or (*blob.shape[:axis], *blob.shape[axis + 1 :]) != (*first[:axis], *first[axis + 1 :]):
                 raise self.shape_error(
                     f"bottoms may differ along axis {axis} only; bottom 0 is {first}, bottom {i} is {blob.shape}"
                 )

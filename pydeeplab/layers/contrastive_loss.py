@@ -9,6 +9,7 @@ import numpy as np
 from pydeeplab.blob import Blob
 from pydeeplab.layer import register
 from pydeeplab.layers._loss import LossLayer
+from pydeeplab.layers._memory import item_rows
 
 
 @register
@@ -32,7 +33,7 @@ class ContrastiveLoss(LossLayer):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         items, param = bottom[0].shape[0], self.param.contrastive_loss_param
-        self._difference = bottom[0].data.reshape(items, -1) - bottom[1].data.reshape(items, -1)
+        self._difference = item_rows(bottom[0].data) - item_rows(bottom[1].data)
         square = np.sum(np.square(self._difference), axis=1, dtype=np.float64)
         similar = np.trunc(bottom[2].data.reshape(items)) != 0
         if param.legacy_version:

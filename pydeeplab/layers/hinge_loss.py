@@ -9,6 +9,7 @@ import numpy as np
 from pydeeplab.blob import Blob
 from pydeeplab.layer import register
 from pydeeplab.layers._loss import LossLayer, check_label_count, class_labels
+from pydeeplab.layers._memory import item_rows
 
 
 @register
@@ -26,7 +27,7 @@ class HingeLoss(LossLayer):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         items = bottom[0].shape[0]
-        x = bottom[0].data.reshape(items, -1)
+        x = item_rows(bottom[0].data)
         labels, _ = class_labels(self, bottom[1], items, 1, x.shape[1], (), ())
         self._sign = np.full(x.shape, -1, x.dtype)
         np.put_along_axis(self._sign, labels, 1, axis=1)

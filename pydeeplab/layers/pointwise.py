@@ -93,7 +93,7 @@ class Exp(_Pointwise):
         param = self.param.exp_param
         log_base = _log_base(self, param.base)
         self._inner = log_base * param.scale
-        self._outer = math.exp(log_base * param.shift)
+        self._outer = float(np.exp(np.float64(log_base * param.shift)))
 
     def value(self, x: Array) -> Array:
         return self._outer * np.exp(self._inner * x)

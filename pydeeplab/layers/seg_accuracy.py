@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -75,11 +76,10 @@ class SegAccuracy(Layer):
         if self.param.seg_accuracy_param.reset:
             self.reset()
         items, classes, *spatial = bottom[0].shape
+        positions = math.prod(spatial)
         self.kernels.confusion_matrix(
-            bottom[0].read().reshape(items, classes, -1)
-            if bottom[0].count
-            else bottom[0].read().reshape(0, classes, 1),
-            bottom[1].read().reshape(items, -1) if bottom[1].count else bottom[1].read().reshape(0, 1),
+            bottom[0].read().reshape(items, classes, positions),
+            bottom[1].read().reshape(items, positions),
             self._ignore.read(),
             self._confusion.modify(),
             self._bad.write(),

@@ -9,6 +9,7 @@ import numpy as np
 
 from pydeeplab.blob import Blob
 from pydeeplab.layer import Layer, register
+from pydeeplab.layers._memory import item_rows
 from pydeeplab.layers.pooling import Pooling
 
 
@@ -37,9 +38,12 @@ class SPP(Layer):
             raise self.shape_error(f"needs a bottom of 4 axes, N x C x H x W, with pixels, got shape {shape}")
         height = int(self.param.spp_param.pyramid_height)
         if shape[2:] != self._image:
-            self._image = shape[2:]
-            self._pooled = [self.new_blob(0) for _ in range(height)]
-            self._pools = [self._level(level, bottom[0], blob) for level, blob in enumerate(self._pooled)]
+            pooled: list[Blob] = []
+            pools = []
+            for level in range(height):
+                pooled.append(self.new_blob(0))
+                pools.append(self._level(level, bottom[0], pooled[-1]))
+            self._image, self._pooled, self._pools = shape[2:], pooled, pools
         for pool, blob in zip(self._pools, self._pooled, strict=True):
             pool.reshape(bottom, [blob])
         if height == 1:
@@ -71,17 +75,17 @@ class SPP(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         for pool, blob in zip(self._pools, self._pooled, strict=True):
             pool.forward(bottom, [blob])
-        parts = [blob.data.reshape(blob.shape[0], -1) for blob in self._pooled]
-        top[0].data.reshape(bottom[0].shape[0], -1)[...] = np.concatenate(parts, axis=1)
+        parts = [item_rows(blob.data) for blob in self._pooled]
+        item_rows(top[0].data)[...] = np.concatenate(parts, axis=1)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         if not propagate_down[0]:
             return
-        gradient = top[0].diff.reshape(bottom[0].shape[0], -1)
+        gradient = item_rows(top[0].diff)
         total = np.zeros_like(bottom[0].diff)
         start = 0
         for pool, blob in zip(self._pools, self._pooled, strict=True):
-            part = blob.diff.reshape(blob.shape[0], -1)
+            part = item_rows(blob.diff)
             part[...] = gradient[:, start : start + part.shape[1]]
             start += part.shape[1]
             pool.backward([blob], [True], bottom)

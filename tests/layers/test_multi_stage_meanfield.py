@@ -11,6 +11,7 @@ from pydeeplab import TEST, Net
 from pydeeplab.crf import PermutohedralLattice
 from pydeeplab.errors import DataError, LayerError, ShapeError
 from tests.layers.nets import net_text, run
+from tests.support.external import shared
 from tests.support.gradient import check_gradient
 
 PARAM = "num_iterations: {0} theta_alpha: 4 theta_beta: 30 theta_gamma: 2 {1}"
@@ -126,3 +127,15 @@ def test_mistakes_are_named() -> None:
         run(layer(), {**given, "q": given["q"][:, :, :-1]})
     with pytest.raises(ShapeError, match="the image must have shape"):
         run(layer(), {**given, "im": given["im"][..., :-1]})
+
+
+@pytest.mark.parametrize("name", ["python-scripts/TVG_CRFRNN_new_deploy", "matlab-scripts/TVG_CRFRNN_COCO_VOC"])
+def test_the_published_nets_run(name: str) -> None:
+    path = shared(f"data/prototxt_corpus/torrvision+crfasrnn/{name}.prototxt")
+    net = Net(path, TEST, inputs={"data": (1, 3, 40, 48)})
+    assert [b.data[0, 0, 20, 20] for b in net.params["inference1"]] == [3, 5, -1]
+    net.blobs["data"].data[...] = 50 * np.random.default_rng(0).standard_normal(net.blobs["data"].shape)
+    net.forward()
+    assert net.blobs["pred"].shape == (1, 21, 40, 48)
+    # Without weights all classes are alike, and each is told 3/21 + 5/21 by both filters.
+    np.testing.assert_allclose(net.blobs["pred"].data, 8 / 21, rtol=1e-5)

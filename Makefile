@@ -1,6 +1,7 @@
 # make install   a virtual environment with pydeeplab and its console script
 # make demo      the main job, end to end, with nothing downloaded
 # make test      all tests
+# make kills     training killed at 20 random moments and resumed, as a test
 # make lint      ruff and mypy
 # make proto     pydeeplab/proto/caffe.bin from caffe.proto
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 NATIVE = $(wildcard kernels/cpu/*.py* kernels/cpu/*.pxi kernels/cpu/*.c kernels/cpu/*.h) setup.py pyproject.toml
 
-.PHONY: install build demo test lint proto clean
+.PHONY: install build demo test kills lint proto clean
 
 install: $(VENV)/.installed
 
@@ -33,6 +34,9 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest
+
+kills: install
+	PYDEEPLAB_KILLS=20 $(BIN)/python -m pytest tests/solver/test_kill.py
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

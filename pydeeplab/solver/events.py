@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pydeeplab.net import Net
 
-__all__ = ["Display", "Observer", "Output", "Score", "outputs_of"]
+__all__ = ["Display", "Observer", "Output", "Score", "Tell", "outputs_of"]
+
+Tell = Callable[..., None]
+"""Called with a method of `Observer` and its arguments: passes them on to all observers."""
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,14 @@ from pydeeplab.randomness import set_random_seed
 from pydeeplab.solver import snapshot as snapshots
 from pydeeplab.solver import state as states
 from pydeeplab.solver.debug import DebugInfo
-from pydeeplab.solver.events import Display, Observer, Output, Score, outputs_of
+from pydeeplab.solver.events import Display, Observer, Score, outputs_of
 from pydeeplab.solver.log import GlogLog
 from pydeeplab.solver.loss import SmoothedLoss
 from pydeeplab.solver.nets import test_choices, train_choice
 from pydeeplab.solver.rates import LearningRate
 from pydeeplab.solver.rules import SGD, Rule
 from pydeeplab.solver.signals import Requests
+from pydeeplab.solver.testing import Tester
 from pydeeplab.solver.updater import Updater
 from pydeeplab.solver.watch import DivergedError, Watch
 from pydeeplab.threads import get_num_threads
@@ -117,12 +118,12 @@ class Solver:
         self.note(f"Creating training net {train.origin}", "solver.cpp:87")
         self.net = train.build(**state, **options)
         self.test_nets: list[Net] = []
-        self._test_batches: list[int] = []
-        for i, choice in enumerate(test_choices(self.source)):
+        tests = test_choices(self.source)
+        for i, choice in enumerate(tests):
             self.note(f"Creating test net (#{i}) {choice.origin}", "solver.cpp:172")
             self.test_nets.append(choice.build(**state, **options))
-            self._test_batches.append(choice.iterations)
-            self.test_nets[-1].share_with(self.net)
+        batches = [choice.iterations for choice in tests]
+        self._tester = Tester(self.net, self.test_nets, batches, lambda: self.requests.stopping, self._tell)
         self._updater = Updater(self.net, rule, lambda text: self.note(text, "sgd_solver.cpp:98"))
         self._watch = Watch(self.net, strict=strict)
         self._debug = (
@@ -152,17 +153,19 @@ class Solver:
 
     # Telling ---------------------------------------------------------------------------------------------------
 
+    def _tell(self, event: Callable[..., None], *facts: object) -> None:
+        for observer in self.observers:
+            getattr(observer, event.__name__)(*facts)
+
     def note(self, text: str, place: str = "solver.cpp:0") -> None:
         """Write a line to the logs."""
-        for observer in self.observers:
-            observer.note(text, place)
+        self._tell(Observer.note, text, place)
 
     def warn(self, text: str) -> None:
         """Say that something looks wrong: in the logs, or as a Python warning if there are none."""
         if not self.observers:
             warnings.warn(text, RuntimeWarning, stacklevel=3)
-        for observer in self.observers:
-            observer.warned(self.iter, text)
+        self._tell(Observer.warned, self.iter, text)
 
     # Looking in ------------------------------------------------------------------------------------------------
 
@@ -235,8 +238,7 @@ class Solver:
         loss = self._accumulate()
         self._look(loss)
         smoothed = self._window.add(loss)
-        for observer in self.observers:
-            observer.trained(self.iter, loss)
+        self._tell(Observer.trained, self.iter, loss)
         if display:
             self._display(smoothed)
         for _, on_gradients_ready in self._callbacks:
@@ -270,8 +272,7 @@ class Solver:
         now = time.perf_counter()
         self._shown = self.iter, now
         display = Display(self.iter, smoothed, list(outputs_of(self.net)), now - then, self.iter - since)
-        for observer in self.observers:
-            observer.displayed(display)
+        self._tell(Observer.displayed, display)
 
     def apply_update(self) -> None:
         """Move the parameters by their present gradients, at the rate of the present iteration."""
@@ -280,8 +281,7 @@ class Solver:
         if self._rate.steps != before:
             self.note(f"MultiStep Status: Iteration {self.iter}, step = {self._rate.steps}", "sgd_solver.cpp:50")
         if self._is_due(self.param.display):
-            for observer in self.observers:
-                observer.rated(self.iter, rate)
+            self._tell(Observer.rated, self.iter, rate)
         magnitudes = self._debug.updating() if self._debug else []
         self._updater.apply(rate, self.iter)
         if self._debug:
@@ -316,8 +316,7 @@ class Solver:
         if resume_file is not None:
             self.note(f"Restoring previous solver status from {os.fspath(resume_file)}", "solver.cpp:276")
             self.restore(resume_file)
-        for observer in self.observers:
-            observer.started(self.net.name, param.lr_policy, self.iter)
+        self._tell(Observer.started, self.net.name, param.lr_policy, self.iter)
         left = param.max_iter - self.iter
         limited = iterations is not None and iterations < left
         self.step(iterations if limited and iterations is not None else left)
@@ -330,49 +329,19 @@ class Solver:
                 loss = self._window.add(self.net._forward(0, len(self.net.nodes) - 1))
             if self._is_due(param.test_interval):
                 self.test()
-        for observer in self.observers:
-            observer.finished(self.iter, early, loss)
+        self._tell(Observer.finished, self.iter, early, loss)
 
     # Testing ---------------------------------------------------------------------------------------------------
 
     def test(self) -> list[Score]:
         """Run every test net over its ``test_iter`` batches; returns the mean of each output.
 
-        A request to stop is obeyed at once; the test nets then go back to where they stood, so that the test can be
-        done again after resuming.
+        A request to stop is obeyed at once; the same test is then done again when training goes on.
         """
-        before = [states.capture(net) for net in self.test_nets]
-        scores = []
-        for i in range(len(self.test_nets)):
-            score = self._test(i)
-            if score is None:
-                self.note("Test interrupted.", "solver.cpp:348")
-                for net, state in zip(self.test_nets, before, strict=True):
-                    states.restore(net, state)
-                self._obey()
-                break
-            scores.append(score)
+        scores = self._tester.run(self.iter, loss=self.param.test_compute_loss)
+        if self.requests.stopping:
+            self._obey()
         return scores
-
-    def _test(self, index: int) -> Score | None:
-        for observer in self.observers:
-            observer.testing(self.iter, index)
-        net, batches = self.test_nets[index], self._test_batches[index]
-        net.share_with(self.net)
-        last = len(net.nodes) - 1
-        loss, sums, names = 0.0, np.zeros(0), list[Output]()
-        for batch in range(batches):
-            if self.requests.stopping:
-                return None
-            loss += net._forward(0, last)
-            names = list(outputs_of(net))
-            values = np.array([output.value for output in names])
-            sums = values if batch == 0 else sums + values
-        means = [Output(o.name, total / batches, o.loss_weight) for o, total in zip(names, sums.tolist(), strict=True)]
-        score = Score(self.iter, index, means, loss / batches if self.param.test_compute_loss and batches else None)
-        for observer in self.observers:
-            observer.tested(score)
-        return score
 
     # Snapshots -------------------------------------------------------------------------------------------------
 
@@ -393,8 +362,7 @@ class Solver:
             param.snapshot_prefix, self.net, state, extra, hdf5=hdf5, diffs=param.snapshot_diff
         )
         self._saved_at = self.iter
-        for observer in self.observers:
-            observer.saved(self.iter, weights, solver_state)
+        self._tell(Observer.saved, self.iter, weights, solver_state)
         return solver_state
 
     def restore(self, state_file: str | os.PathLike[str] | snapshots.Snapshot) -> None:

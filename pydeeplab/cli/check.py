@@ -13,13 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import textwrap
 
+from pydeeplab.cli._findings import CheckProgress, report_lines
 from pydeeplab.cli._nets import defines_of
-from pydeeplab.cli._progress import Progress
-from pydeeplab.cli._tables import has_colours, paint
+from pydeeplab.cli._tables import has_colours
 from pydeeplab.layer import TEST, TRAIN
-from pydeeplab.preflight import Report, check_net, check_training
+from pydeeplab.preflight import check_net, check_training
 from pydeeplab.resources import find_net
 
 EXAMPLES = """\
@@ -27,8 +26,6 @@ EXAMPLES = """\
   pydeeplab check --solver solver.prototxt --fast
   pydeeplab check --net train.prototxt --json
 """
-_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
-_WIDTH = 110
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,41 +47,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="show errors and warnings only, and no progress")
 
 
-class _Watcher:
-    """Shows the progress of one task after another."""
-
-    def __init__(self, quiet: bool):
-        self._quiet = quiet
-        self._bar: Progress | None = None
-
-    def __call__(self, label: str, done: int, total: int) -> None:
-        if self._bar is None or self._bar.label != label:
-            self._bar = Progress(total, label, quiet=self._quiet)
-        self._bar.advance(by=done - self._bar.done)
-        if done == total:
-            self._bar.__exit__()
-            self._bar = None
-
-
-def report_lines(report: Report, *, colours: bool = False, quiet: bool = False) -> list[str]:
-    """The findings as lines of text: severity, topic and message, the advice below."""
-    shown = [finding for finding in report.findings if not quiet or finding.severity != "note"]
-    topics = [f"{finding.topic}, {finding.net}" if finding.net else finding.topic for finding in shown]
-    width = max((len(topic) for topic in topics), default=0)
-    lines = []
-    for finding, topic in zip(shown, topics, strict=True):
-        head = paint(finding.severity.ljust(7), _COLOURS[finding.severity], colours)
-        indent = " " * (7 + 2 + width + 2)
-        body = textwrap.wrap(
-            finding.message, _WIDTH - len(indent) + 10, break_long_words=False, break_on_hyphens=False
-        ) or [""]
-        lines.append(f"{head}  {topic.ljust(width)}  {body[0]}")
-        lines += [indent + line for line in body[1:]]
-        advice = textwrap.wrap(finding.advice, _WIDTH - len(indent) + 10, break_long_words=False)
-        lines += [indent + paint(line, "dim", colours) for line in advice]
-    return [*lines, paint(report.summary, "bold", colours)]
-
-
 def run(args: argparse.Namespace) -> int:
     """Check and print."""
     options = {
@@ -94,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         "stages": args.stage,
         "fast": args.fast,
         "workers": args.workers,
-        "watch": _Watcher(args.quiet or args.json),
+        "watch": CheckProgress(args.quiet or args.json),
     }
     if args.solver:
         report = check_training(find_net(args.solver, "solver"), resumed=args.resumed, **options)

@@ -1,4 +1,4 @@
-"""MultiStageMeanfield: against exact sums of Gaussians in the definition's words, and its gradients."""
+"""MultiStageMeanfield: against the iterations written out with filters as matrices, and its gradients."""
 
 from __future__ import annotations
 

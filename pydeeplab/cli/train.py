@@ -164,6 +164,10 @@ def run(args: argparse.Namespace) -> int:
         print("pydeeplab: note: -gpu is ignored; this version computes on the CPU", file=sys.stderr)
     source = read_solver(args.solver, defines=defines_of(args))
     prefix = source.param.snapshot_prefix
+    folder = Path(prefix).parent
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        print(f"pydeeplab: note: made the folder '{folder}' for snapshots", file=sys.stderr)
     probe(prefix, 0)
     remove_leftovers(prefix)
     bar = sys.stderr.isatty() and not args.quiet
@@ -187,10 +191,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _solve(solver: Solver, args: argparse.Namespace) -> int:
-    effects: dict[int, str] = {
-        signal.SIGINT: args.sigint_effect,
-        signal.SIGHUP: args.sighup_effect,
-        signal.SIGTERM: args.sigterm_effect,
+    effects = {
+        int(getattr(signal, name)): getattr(args, f"{name.lower()}_effect")
+        for name in ("SIGINT", "SIGHUP", "SIGTERM")
+        if hasattr(signal, name)  # Windows has no SIGHUP
     }
     with handling(solver.requests, effects):
         solver.note("Starting Optimization", "caffe.cpp:248")

@@ -36,6 +36,14 @@ def test_trains_and_writes_a_log(tmp_path: Path) -> None:
     assert "caffe.cpp:259] Optimization Done." in log
 
 
+def test_the_folder_for_snapshots_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solver = write_problem(tmp_path)
+    solver.write_text(solver.read_text().replace(f"{tmp_path}/run", f"{tmp_path}/model/small/run"))
+    assert train(tmp_path, "--iterations", "1") == 0
+    assert (tmp_path / "model" / "small" / "run_iter_1.caffemodel").exists()
+    assert "made the folder" in capsys.readouterr().err
+
+
 def test_spellings_of_caffe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     solver = write_problem(tmp_path)
     options = [f"-solver={solver}", "-gpu", "all", "-sigint_effect", "none", "--sighup_effect=stop", "-iterations", "2"]

@@ -1,8 +1,10 @@
 """Convert, list and compare weights, solver states and mean files.
 
 Weights are read from .caffemodel (of any age and fork), .caffemodel.h5 and .npz, told apart by content, and
-written in the format that the suffix of OUT names. Solver states go between .solverstate and .solverstate.h5,
-means between .binaryproto and .npy. Old files come out in the current format, with current shapes. The
+written in the format that the suffix of OUT names. PyTorch's .pth and .safetensors are read too, if they are state
+dicts of a port of DeepLab v2's ResNet-101 or have Caffe's layer names; --net, with the deploy prototxt that they are
+for, names the classifier and tells what was mapped and what was not. Solver states go between .solverstate and
+.solverstate.h5, means between .binaryproto and .npy. Old files come out in the current format, with current shapes. The
 parameters of layers (strides and so on) survive only from .caffemodel to .caffemodel; --net brings them back.
 
 The exit code is 1 when --diff finds a difference.
@@ -23,9 +25,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from pydeeplab.cli._imported import import_report, print_import
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.errors import UsageError
 from pydeeplab.formats import (
+    WeightsFile,
     read_mean,
     read_solver_state,
     read_weights,
@@ -38,6 +42,7 @@ from pydeeplab.formats.inspect import Difference, Statistics, compare_arrays, st
 from pydeeplab.formats.sniff import identify
 from pydeeplab.formats.weights import describe_shape
 from pydeeplab.proto import parse_binary_net, read_net
+from pydeeplab.resources import find_net
 
 EXAMPLES = """\
   pydeeplab convert init.caffemodel --list
@@ -45,6 +50,7 @@ EXAMPLES = """\
   pydeeplab convert train_iter_20000.caffemodel weights.npz --sha256
   pydeeplab convert shared.caffemodel.h5 full.caffemodel --net train.prototxt
   pydeeplab convert a.caffemodel --diff b.caffemodel.h5 --tolerance 1e-6
+  pydeeplab convert deeplabv2_resnet101_msc.pth deeplab.caffemodel --net voc12/resnet101_aspp_msc
   pydeeplab convert mean.binaryproto mean.npy
 """
 
@@ -59,7 +65,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("input", metavar="IN", help="weights, solver state or mean")
     parser.add_argument("output", metavar="OUT", nargs="?", help="file to write; its suffix chooses the format")
-    parser.add_argument("--net", metavar="NET", help="prototxt: gives layers their parameters, .h5 its shared blobs")
+    parser.add_argument(
+        "--net",
+        metavar="NET",
+        help="prototxt or name of one of ours: gives layers their parameters, .h5 its shared blobs",
+    )
     parser.add_argument("--list", action="store_true", help="print every blob: shape, smallest, largest, mean, NaN")
     parser.add_argument("--diff", metavar="OTHER", help="compare with another file, of any format")
     parser.add_argument(
@@ -77,6 +87,7 @@ class _Content:
     facts: dict[str, Any]
     arrays: list[tuple[str, NDArray[Any]]]
     save: Callable[[str], None]
+    weights: WeightsFile | None = None
 
 
 def _read(path: str, net: Any = None) -> _Content:
@@ -88,7 +99,7 @@ def _read(path: str, net: Any = None) -> _Content:
     if path.endswith(".binaryproto") or identify(path) == "npy":
         mean = read_mean(path)
         return _Content("mean", {}, [("mean", mean)], lambda out: write_mean(out, mean))
-    weights = read_weights(path)
+    weights = read_weights(path, None if net is None else [layer.name for layer in net.layer])
     facts = {
         "format": weights.format,
         "net": weights.net_name,
@@ -96,7 +107,7 @@ def _read(path: str, net: Any = None) -> _Content:
         "layers_with_parameters": len(weights.with_blobs()),
         "parameters": weights.count,
     }
-    return _Content("weights", facts, weights.named(), lambda out: save_weights(out, weights, net))
+    return _Content("weights", facts, weights.named(), lambda out: save_weights(out, weights, net), weights)
 
 
 def _sha256(path: str) -> str:
@@ -147,7 +158,7 @@ def _check_output(output: str, kind: str) -> None:
 def _net(args: argparse.Namespace) -> Any:
     """The NetParameter of --net, or that within IN if both files are caffemodels; else None."""
     if args.net is not None:
-        return read_net(args.net).param
+        return read_net(find_net(args.net)).param
     if args.output and args.output.endswith(".caffemodel") and args.input.endswith(".caffemodel"):
         return parse_binary_net(map_file(args.input), filename=args.input) if identify(args.input) == "binary" else None
     return None
@@ -173,6 +184,10 @@ def run(args: argparse.Namespace) -> int:
     rows = [(name, statistics(array)) for name, array in content.arrays]
     result: dict[str, Any] = {"input": args.input, "kind": content.kind, **content.facts}
     text = not args.json
+    if content.weights and content.weights.format == "torch":
+        result["import"] = import_report(content.weights, args.net)
+        if text:
+            print_import(content.weights, result["import"])
     if args.list:
         result["blobs"] = [{"blob": name, **dataclasses.asdict(row)} for name, row in rows]
         if text:

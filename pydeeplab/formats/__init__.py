@@ -8,6 +8,7 @@ from pydeeplab.formats.mean import read_mean, write_mean
 from pydeeplab.formats.npz import read_npz, write_npz
 from pydeeplab.formats.report import LoadReport
 from pydeeplab.formats.solverstate import SolverState, read_solver_state, write_solver_state
+from pydeeplab.formats.torch_state import read_torch_state
 from pydeeplab.formats.weights import LayerWeights, StoredBlob, WeightsFile
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "read_mean",
     "read_npz",
     "read_solver_state",
+    "read_torch_state",
     "read_weights",
     "save_weights",
     "write_caffemodel",

@@ -14,6 +14,8 @@ from pydeeplab.formats.caffemodel import read_caffemodel, write_caffemodel
 from pydeeplab.formats.hdf5 import read_hdf5, write_hdf5
 from pydeeplab.formats.npz import read_npz, write_npz
 from pydeeplab.formats.sniff import damaged, identify
+from pydeeplab.formats.torch_archive import is_torch_archive
+from pydeeplab.formats.torch_state import read_torch_state
 from pydeeplab.formats.weights import StoredBlob, WeightsFile
 from pydeeplab.proto import caffe_pb2
 
@@ -29,6 +31,7 @@ _READERS: dict[str, Callable[[str | os.PathLike[str]], WeightsFile]] = {
     "zip": read_npz,
     "binary": read_caffemodel,
 }
+_TORCH = ("torch", "safetensors")
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
@@ -42,8 +45,15 @@ def format_of(path: str | os.PathLike[str]) -> str:
     return _SUFFIXES.get(Path(path).suffix.lower(), "caffemodel")
 
 
-def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
-    """Read weights: .caffemodel of any age, .caffemodel.h5 or .npz, told apart by content.
+def read_weights(path: str | os.PathLike[str], layers: Iterable[str] | None = None) -> WeightsFile:
+    """Read weights: .caffemodel of any age, .caffemodel.h5, .npz, or PyTorch's .pth and .safetensors, by content.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    layers : names, optional
+        The layers of the net that they are for; a PyTorch port's classifier takes its name from there.
 
     Raises
     ------
@@ -60,6 +70,8 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
     [LayerWeights(name='conv1', type='', blobs=[<StoredBlob 2x3 float32>])]
     """
     kind = identify(path)
+    if kind in _TORCH or (kind == "zip" and is_torch_archive(path)):
+        return read_torch_state(path, layers)
     if kind not in _READERS:
         raise damaged(path, "is a .npy (one array)", "Save all arrays with numpy.savez(**{'layer/0': ...}).")
     return _READERS[kind](path)

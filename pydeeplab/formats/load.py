@@ -94,6 +94,7 @@ class _Loader:
             self._copy(target, blob, data, diff)
         report.files.append(weights.path)
         report.reshaped += plan.reshaped
+        report.unused += weights.left_out
 
     def _plan_layer(
         self, plan: _Plan, source: LayerWeights, target: int, weights: WeightsFile, names: set[str]
@@ -222,6 +223,7 @@ def load_weights(net: WeightsTarget, files: Source | Sequence[Source]) -> LoadRe
     report = LoadReport()
     loader = _Loader(net)
     for source in split_files(files):
-        loader.load(source if isinstance(source, WeightsFile) else read_weights(source), report)
+        names = [name for name, _, blobs, _ in loader.layers if blobs]
+        loader.load(source if isinstance(source, WeightsFile) else read_weights(source, names), report)
     loader.conclude(report)
     return report

@@ -17,6 +17,7 @@ _KNOWN = [
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
     (b"\x93NUMPY", "npy"),
+    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "torch"),
 ]
 
 _FOREIGN = [
@@ -55,7 +56,8 @@ def identify(path: str | os.PathLike[str]) -> str:
     Returns
     -------
     str
-        "hdf5", "zip" (which .npz is), "npy", or "binary": none of these, presumably a protobuf message.
+        "hdf5", "zip" (which .npz and PyTorch's .pth are), "npy", "torch" (a .pth from before PyTorch 1.6),
+        "safetensors", or "binary": none of these, presumably a protobuf message.
 
     Raises
     ------
@@ -81,6 +83,8 @@ def identify(path: str | os.PathLike[str]) -> str:
     for signature, kind in _KNOWN:
         if head.startswith(signature):
             return kind
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= file.stat().st_size - 8:
+        return "safetensors"
     for signature, what, advice in _FOREIGN:
         if head.startswith(signature):
             raise damaged(path, f"is {what}", advice)

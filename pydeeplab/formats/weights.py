@@ -106,13 +106,15 @@ class LayerWeights:
 class WeightsFile:
     """What a weight file holds: ``layers`` in its order, also those without parameters.
 
-    ``format`` is "caffemodel", "hdf5" or "npz"; ``path`` names the file in messages.
+    ``format`` is "caffemodel", "hdf5", "npz" or "torch"; ``path`` names the file in messages; ``left_out`` names what a
+    foreign file holds beside.
     """
 
     path: str
     format: str
     layers: list[LayerWeights] = field(default_factory=list)
     net_name: str = ""
+    left_out: list[str] = field(default_factory=list)
 
     def with_blobs(self) -> list[LayerWeights]:
         """The layers that have parameters."""

@@ -81,7 +81,7 @@ def test_a_pytorch_checkpoint_is_named(tmp_path):
         archive.writestr("model/data.pkl", b"\x80\x02}.")
         archive.writestr("model/data/0", b"1234")
     with pytest.raises(WeightsError, match="is a PyTorch checkpoint"):
-        read_weights(tmp_path / "x.pth")
+        read_npz(tmp_path / "x.pth")
 
 
 def test_damage_is_noticed(tmp_path):

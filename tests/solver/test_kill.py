@@ -24,7 +24,7 @@ from tests.solver.problem import write_problem
 KILLS = int(os.environ.get("PYDEEPLAB_KILLS", "3"))
 ITERATIONS = 24 * (KILLS + 1)
 COMMAND = [sys.executable, "-m", "pydeeplab", "train"]
-OPTIONS = ["--solver", "solver.prototxt", "--snapshot", "auto", "--threads", "1"]
+OPTIONS = ["--solver", "solver.prototxt", "--snapshot", "auto", "--threads", "2"]
 
 
 def start(folder: Path) -> subprocess.Popen[str]:

@@ -1,7 +1,9 @@
-"""Native kernels for the CPU, compiled from kernels/cpu."""
+"""Native kernels for the CPU, compiled from kernels/cpu.
+
+Threads that wait for others give their core away soon: by default those of GNU OpenMP wait for milliseconds in a loop,
+which on a machine with other work makes short parallel regions take many times longer.
+"""
 
 import os
 
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-"""Threads that wait for others give the core away soon. By default GNU OpenMP's wait for milliseconds in a loop, which
-on a machine with other work makes short parallel regions take tens of times longer. Read when the first kernel loads."""

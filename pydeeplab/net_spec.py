@@ -317,7 +317,7 @@ class Layers:
             fn = Function(name, args, kwargs)
             return fn if fn.ntop == 0 else fn.tops[0] if fn.ntop == 1 else fn.tops
 
-        layer.__name__ = name
+        layer.__name__ = layer.__qualname__ = name
         return layer
 
 

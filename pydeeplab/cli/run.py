@@ -1,7 +1,7 @@
 """run a Python script written for pycaffe, unchanged
 
-In the script, and in the Python layers of its nets, `import caffe` means pydeeplab. Everything after the script's name
-is for the script. With -m the script is a module.
+In the script, in the Python layers of its nets, and in Python processes that it starts, `import caffe` means pydeeplab.
+Everything after the script's name is for the script. With -m the script is a module.
 """
 
 from __future__ import annotations
@@ -11,10 +11,17 @@ import os
 import runpy
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 
+import pydeeplab
 from pydeeplab.compat import install_as_caffe
 from pydeeplab.errors import UsageError
+
+SHIM = Path(pydeeplab.__file__).parent / "shim"
+"""A folder for Python's path, where ``import caffe`` finds pydeeplab."""
 
 EXAMPLES = """\
   pydeeplab run classify.py cat.jpg scores.npy
@@ -35,20 +42,33 @@ def run(args: argparse.Namespace) -> int:
     if not args.module and not os.path.exists(args.script):
         raise UsageError(f"no script '{args.script}'")
     install_as_caffe()
-    argv, path = sys.argv[:], sys.path[:]
+    with _place_of_a_script(args):
+        try:
+            if args.module:
+                runpy.run_module(args.script, run_name="__main__", alter_sys=True)
+            else:
+                runpy.run_path(args.script, run_name="__main__")
+        except Exception as error:
+            traceback.print_exception(type(error), error, _from_script(error.__traceback__))
+            return 1
+    return 0
+
+
+@contextmanager
+def _place_of_a_script(args: argparse.Namespace) -> Iterator[None]:
+    """Arguments and module path as a script finds them, here and in the Python processes that it starts."""
+    argv, path, variable = sys.argv[:], sys.path[:], os.environ.get("PYTHONPATH")
     sys.argv = [args.script, *args.arguments]
-    sys.path[:1] = [os.getcwd() if args.module else os.path.dirname(os.path.abspath(args.script))]
+    folder = os.getcwd() if args.module else os.path.dirname(os.path.abspath(args.script))
+    sys.path[:1] = [folder, str(SHIM)]
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(SHIM), variable] if variable else [str(SHIM)])
     try:
-        if args.module:
-            runpy.run_module(args.script, run_name="__main__", alter_sys=True)
-        else:
-            runpy.run_path(args.script, run_name="__main__")
-    except Exception as error:
-        traceback.print_exception(type(error), error, _from_script(error.__traceback__))
-        return 1
+        yield
     finally:
         sys.argv, sys.path[:] = argv, path
-    return 0
+        os.environ.pop("PYTHONPATH", None)
+        if variable is not None:
+            os.environ["PYTHONPATH"] = variable
 
 
 def _from_script(whole: TracebackType | None) -> TracebackType | None:

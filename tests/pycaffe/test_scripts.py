@@ -128,6 +128,29 @@ def test_arguments_path_and_exit_code(tmp_path: Path) -> None:
     assert done.stdout.startswith("['--flag'] found")
 
 
+@pytest.mark.parametrize("first", ["import caffe", "import caffe.io", "from caffe import layers as L"])
+def test_processes_that_a_script_starts(tmp_path: Path, first: str) -> None:
+    (tmp_path / "child.py").write_text(
+        f"{first}\nimport caffe\nprint('child:', caffe.Net.__module__, caffe.layers.ReLU)\n"
+    )
+    (tmp_path / "script.py").write_text(
+        "import multiprocessing, subprocess, sys, caffe\n\n\n"
+        "def work(queue):\n"
+        "    queue.put(caffe.Net.__module__)\n\n\n"
+        "if __name__ == '__main__':\n"
+        "    subprocess.run([sys.executable, 'child.py'], check=True)\n"
+        "    context = multiprocessing.get_context('spawn')\n"
+        "    queue = context.Queue()\n"
+        "    process = context.Process(target=work, args=(queue,))\n"
+        "    process.start()\n"
+        "    print('spawned:', queue.get(timeout=20))\n"
+        "    process.join()\n"
+    )
+    done = run("script.py", folder=tmp_path)
+    assert "child: pydeeplab.net <function ReLU" in done.stdout
+    assert "spawned: pydeeplab.net" in done.stdout
+
+
 def test_an_exception_is_shown_from_the_script_on(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text("import caffe\n\ncaffe.Net('nowhere.prototxt', caffe.TEST)\n")
     done = run("script.py", folder=tmp_path, code=1)

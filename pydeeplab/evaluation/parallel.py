@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
-from pydeeplab.errors import UsageError
+from pydeeplab.errors import PydeeplabError
 from pydeeplab.evaluation.pictures import Picture
 from pydeeplab.evaluation.scoring import PictureScore, Predictor, Rules, score_picture
 from pydeeplab.threads import get_num_threads, set_num_threads
@@ -18,6 +18,7 @@ from pydeeplab.threads import get_num_threads, set_num_threads
 __all__ = ["score_in_processes", "score_in_threads"]
 
 _START_SECONDS = 2.0
+_TRIED = 2  # the first is slow: memory is fetched, kernels are chosen
 
 _work: tuple[Predictor, Rules] | None = None
 
@@ -35,21 +36,25 @@ def score_in_processes(
 ) -> Iterator[PictureScore]:
     """Score pictures, several at once, as they get done; for predictors that run a net.
 
-    The first picture is scored in this process, so that wrong options show at once; what it takes tells how many
+    The first pictures are scored in this process, so that wrong options show at once; what they take tells how many
     processes pay and fit in memory, if ``jobs`` does not say. They share the threads evenly: each runs its net on its
     part of them.
 
     Raises
     ------
-    UsageError
+    PydeeplabError
         A process died, most likely for want of memory.
     """
-    start = time.perf_counter()
-    yield score_picture(predictor, rules, pictures[0])
-    rest = pictures[1:]
+    seconds = 0.0
+    for picture in pictures[:_TRIED]:
+        start = time.perf_counter()
+        score = score_picture(predictor, rules, picture)
+        seconds = time.perf_counter() - start
+        yield score
+    rest = pictures[_TRIED:]
     threads = get_num_threads()
     if jobs is None:
-        jobs = _worthwhile_jobs(time.perf_counter() - start, len(rest), threads)
+        jobs = _worthwhile_jobs(seconds, len(rest), threads)
     jobs = max(1, min(jobs, len(rest)))
     if jobs == 1:
         for picture in rest:
@@ -61,7 +66,7 @@ def score_in_processes(
         try:
             yield from _collect(pool, rest, _score_in_worker)
         except BrokenProcessPool:
-            raise UsageError(
+            raise PydeeplabError(
                 f"a process that scored pictures died, perhaps for want of memory with {jobs} at once; "
                 "try fewer: --jobs 1"
             ) from None
@@ -69,7 +74,7 @@ def score_in_processes(
 
 def _worthwhile_jobs(seconds: float, pictures: int, threads: int) -> int:
     """As many processes as there are threads, if there is enough to do and memory for them."""
-    if seconds * pictures < 2 * _START_SECONDS:
+    if seconds * pictures < 3 * _START_SECONDS:
         return 1
     own, free = _memory()
     fitting = int(0.8 * free / own) if own and free else threads

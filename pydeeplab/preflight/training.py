@@ -243,8 +243,8 @@ def _check_snapshots(solver: Any, view: NetView, report: Report) -> None:
         )
         return
     if existing != folder.absolute():
-        text = f"snapshots go to '{folder}', which does not exist"
-        report.add(ERROR, "snapshot", text, f"Create it (mkdir -p '{folder}') or change snapshot_prefix.")
+        text = f"snapshots go to '{folder}', which does not exist; `pydeeplab train` makes it"
+        report.add(NOTE, "snapshot", text)
     values = sum(param.blob.count for param in view.net.learnable_params)
     each = 4 * values * (3 if solver.type in ("Adam", "AdaDelta") else 2)
     count = int(solver.max_iter) // int(solver.snapshot) if solver.snapshot else 1

@@ -54,7 +54,7 @@ def _resize(net: Net, text: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, and check if asked."""
-    net = load_net(args)
+    net = load_net(args, keep="outputs")
     if args.input_size:
         _resize(net, args.input_size)
     graph = export_onnx(net, args.onnx, opset=args.opset, dynamic=args.dynamic)

@@ -8,7 +8,7 @@ from pydeeplab.layer import TEST
 from pydeeplab.net import Net
 from pydeeplab.resources import find_net, net_names
 from pydeeplab.seeding import seed_params
-from tests.export.support import need_onnx
+from tests.export.support import input_layer, layer, need_onnx, random_net
 from tests.support.external import shared
 
 FACES = "data/weights/Linzaer-UltraFace"
@@ -69,3 +69,54 @@ def test_published_onnx_files_agree_with_our_run_of_the_caffemodels(name, tmp_pa
     export_onnx(net, tmp_path / "net.onnx")
     ours = check_onnx(tmp_path / "net.onnx", net, inputs=given)
     assert max(error.relative for error in ours) < 1e-5
+
+
+def _conv(name: str, bottom: str, outputs: int, more: str = "kernel_size: 3 pad: 1") -> str:
+    text = layer(
+        "Convolution", f"convolution_param {{ num_output: {outputs} {more} }}", bottom=bottom, top=name, name=name
+    )
+    norm = layer("BatchNorm", bottom=name, top=name, name=f"{name}_bn")
+    scale = layer("Scale", "scale_param { bias_term: true }", bottom=name, top=name, name=f"{name}_scale")
+    return text + norm + scale + layer("ReLU", bottom=name, top=name, name=f"{name}_relu")
+
+
+def _pool(name: str, bottom: str, top: str) -> str:
+    return layer("Pooling", "pooling_param { kernel_size: 2 stride: 2 }", bottom=bottom, top=top, name=name)
+
+
+def _fcn() -> str:
+    """Thin, with everything that FCN-8s has: a padded input, two scores that are cropped and added, deconvolutions."""
+    deconv = "convolution_param {{ num_output: 3 kernel_size: {0} stride: {1} bias_term: false }}"
+    text = input_layer(1, 3, 32, 40) + _conv("c1", "data", 6, "kernel_size: 3 pad: 20") + _pool("p1", "c1", "p1")
+    text += _conv("c2", "p1", 8) + _pool("p2", "c2", "p2") + _conv("c3", "p2", 8, "kernel_size: 5")
+    text += layer("Dropout", bottom="c3", top="c3", name="drop") + _conv("s2", "c3", 3, "kernel_size: 1")
+    text += layer("Deconvolution", deconv.format(4, 2), bottom="s2", top="up2", name="up2")
+    text += layer("Power", "power_param { scale: 0.1 }", bottom="p1", top="small", name="small")
+    text += _conv("s1", "small", 3, "kernel_size: 1")
+    text += layer("Crop", "crop_param { axis: 2 offset: 4 }", bottom="s1 up2", top="s1c", name="crop1")
+    text += layer("Eltwise", "eltwise_param { operation: SUM }", bottom="up2 s1c", top="sum", name="sum")
+    text += layer("Deconvolution", deconv.format(4, 2), bottom="sum", top="up1", name="up1")
+    return text + layer("Crop", "crop_param { axis: 2 offset: 9 }", bottom="up1 data", top="score", name="score")
+
+
+def _segnet() -> str:
+    """Thin, with everything that SegNet has: positions from two poolings lead two upsamplings."""
+    text = input_layer(1, 3, 24, 32) + layer("LRN", "lrn_param { local_size: 5 }", top="norm", name="norm")
+    text += _conv("c1", "norm", 6) + _pool("p1", "c1", "p1 m1") + _conv("c2", "p1", 8) + _pool("p2", "c2", "p2 m2")
+    text += layer("Upsample", "upsample_param { scale: 2 }", bottom="p2 m2", top="u2", name="u2") + _conv("d2", "u2", 6)
+    text += layer("Upsample", "upsample_param { scale: 2 }", bottom="d2 m1", top="u1", name="u1") + _conv("d1", "u1", 4)
+    return text + layer("Softmax", bottom="d1", top="prob", name="prob")
+
+
+@pytest.mark.parametrize("text", [_fcn(), _segnet()], ids=["FCN", "SegNet"])
+def test_thin_nets_of_other_kinds(text, tmp_path):
+    need_onnx()
+    net = random_net(text)
+    export_onnx(net, tmp_path / "net.onnx", dynamic=True)
+    inputs = np.random.default_rng(0).standard_normal((2, 3, 40, 48)).astype(np.float32)
+    for items, height, width in ((1, 32, 40), (2, 40, 48)):
+        net.blobs["data"].reshape(items, 3, height, width)
+        net.reshape()
+        errors = check_onnx(tmp_path / "net.onnx", net, inputs={"data": inputs[:items, :, :height, :width]})
+        assert len(errors) == 1
+        assert errors[0].relative < 1e-4

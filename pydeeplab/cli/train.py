@@ -5,6 +5,10 @@ learning rates and test scores go to a log file in Caffe's wording (by default <
 snapshots; a terminal shows a progress bar. A snapshot holds random generators, data positions and all else: training
 that is stopped and resumed ends with the same bits as training that is not.
 
+Before it begins it checks what would go wrong later (files, labels, layers without weights, settings; see `pydeeplab
+check`) and does not begin if something would; --check fast looks at a sample of the files, --check none at nothing, and
+--dry-run stops after the check.
+
 Ctrl-C (SIGINT) and SIGTERM snapshot and stop, SIGHUP snapshots; Ctrl-C again stops at once. `--snapshot auto` goes on
 from the newest usable snapshot of the solver's prefix, or begins (from --weights, if given) where there is none.
 
@@ -23,11 +27,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
+from pydeeplab.cli._findings import CheckProgress, report_lines
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
 from pydeeplab.cli._progress import Progress
+from pydeeplab.cli._tables import has_colours
 from pydeeplab.errors import UsageError, WeightsError
 from pydeeplab.net import ENGINES
-from pydeeplab.proto import read_solver
+from pydeeplab.preflight import check_training
+from pydeeplab.proto import SolverSource, read_solver
 from pydeeplab.solver import GlogLog, JsonLog, Observer, Score, Solver, get_solver
 from pydeeplab.solver.signals import EFFECTS, handling
 from pydeeplab.solver.snapshot import find_newest, probe, remove_leftovers
@@ -35,6 +42,7 @@ from pydeeplab.solver.snapshot import find_newest, probe, remove_leftovers
 EXAMPLES = """\
   pydeeplab train --solver solver.prototxt --weights init.caffemodel
   pydeeplab train --solver solver.prototxt --snapshot auto          # begin, or go on where it was stopped
+  pydeeplab train --solver solver.prototxt --weights init.caffemodel --dry-run
   pydeeplab train -solver=solver.prototxt -snapshot=train_iter_2000.solverstate -gpu 0
 """
 
@@ -58,6 +66,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
             f"-{name}_effect", f"--{name}_effect", f"--{name}-effect", choices=EFFECTS, default=default,
             help=f"what {name.upper()} does (default {default})",
         )  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="check everything, but do not train")
+    parser.add_argument(
+        "--check", choices=("full", "fast", "none"), default="full", help="what to check first (default full)"
+    )
     parser.add_argument("--keep-going", action="store_true", help="do not stop when the loss is NaN")
     parser.add_argument("--log", metavar="FILE", help="log file, added to (default <snapshot_prefix>.log)")
     parser.add_argument("--no-log", action="store_true", help="write no log file")
@@ -153,6 +165,27 @@ def _begin(solver: Solver, args: argparse.Namespace) -> None:
         solver.load_weights(args.weights)
 
 
+def _passes_checks(args: argparse.Namespace, source: SolverSource, stages: list[str]) -> bool:
+    """Run the preflight and show what it found."""
+    resumed = bool(args.snapshot) and (
+        args.snapshot != "auto" or find_newest(source.param.snapshot_prefix)[0] is not None
+    )
+    report = check_training(
+        source,
+        weights=args.weights,
+        resumed=resumed,
+        defines=defines_of(args),
+        level=args.level,
+        stages=stages,
+        fast=args.check == "fast",
+        watch=CheckProgress(args.quiet or not sys.stderr.isatty()),
+    )
+    if args.dry_run or not report.ok or not args.quiet:
+        lines = report_lines(report, colours=has_colours(sys.stderr), quiet=not args.dry_run)
+        print("\n".join(lines), file=sys.stderr)
+    return report.ok
+
+
 def run(args: argparse.Namespace) -> int:
     """Train."""
     if args.weights and args.snapshot and args.snapshot != "auto":
@@ -163,6 +196,15 @@ def run(args: argparse.Namespace) -> int:
     if args.gpu:
         print("pydeeplab: note: -gpu is ignored; this version computes on the CPU", file=sys.stderr)
     source = read_solver(args.solver, defines=defines_of(args))
+    stages = [stage for stage in args.stage.split(",") if stage]
+    if args.dry_run or args.check != "none":
+        if not _passes_checks(args, source, stages):
+            print(
+                "pydeeplab: error: training does not begin; mend the errors above, or use --check none", file=sys.stderr
+            )
+            return 1
+        if args.dry_run:
+            return 0
     prefix = source.param.snapshot_prefix
     folder = Path(prefix).parent
     if not folder.exists():
@@ -180,7 +222,7 @@ def run(args: argparse.Namespace) -> int:
             engine=args.engine,
             defines=defines_of(args),
             level=args.level,
-            stages=[stage for stage in args.stage.split(",") if stage],
+            stages=stages,
             observers=observers,
             strict=not args.keep_going,
         )

@@ -156,3 +156,22 @@ class TestFailures:
     def test_missing_solver(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["train", "--solver", str(tmp_path / "no.prototxt")]) == 1
         assert "no.prototxt" in capsys.readouterr().err
+
+
+def test_a_dry_run_checks_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_problem(tmp_path)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    assert train(tmp_path, "--dry-run") == 0
+    assert "0 errors" in capsys.readouterr().err.replace("no errors", "0 errors")
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_what_would_fail_later_fails_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solver = write_problem(tmp_path)
+    (tmp_path / "missing_weights.caffemodel").touch()
+    assert train(tmp_path, "--weights", str(tmp_path / "missing_weights.caffemodel")) == 1
+    errors = capsys.readouterr().err
+    assert "missing_weights.caffemodel" in errors
+    assert "training does not begin" in errors
+    assert not (tmp_path / "run.log").exists()
+    assert solver.exists()

@@ -1,4 +1,4 @@
-"""Convert, list and compare weights, solver states and mean files.
+"""convert, list and compare weights, solver states and mean files
 
 Weights are read from .caffemodel (of any age and fork), .caffemodel.h5 and .npz, told apart by content, and
 written in the format that the suffix of OUT names. PyTorch's .pth and .safetensors are read too, if they are state

@@ -1,4 +1,4 @@
-"""Segment scenes that pydeeplab draws itself, before and after the CRF, and show them.
+"""segment scenes that pydeeplab draws itself, before and after the CRF, and show them
 
 The scenes (discs, squares, triangles, stars and bars over clutter) come from a seed, so that nothing is downloaded; the
 net is prototxt/tiny/aspp, a DeepLab-ASPP in miniature with weights trained on other such scenes. Writes the pictures,

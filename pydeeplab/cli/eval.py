@@ -1,4 +1,4 @@
-"""Score a segmentation against the truth: mean IoU and more, before and after the CRF, with a report.
+"""score a segmentation against the truth: mean IoU and more, before and after the CRF, with a report
 
 Either scores label maps that lie in folders (--predicted), or runs a net (--net or --model). The truth comes from a
 list with an image and a label map per line (--list, below --root), or from a folder (--truth), of all its label maps or

@@ -1,4 +1,4 @@
-"""Plot trainings: loss, learning rate or scores over the iterations, from logs.
+"""plot trainings: loss, learning rate or scores over the iterations, from logs
 
 Reads Caffe's logs, those of `pydeeplab train` (text or JSON lines), several at once. Without -o a table is printed:
 iterations, last and lowest loss, learning rate, last scores, speed. With -o a chart is written as the file's name says:

@@ -1,4 +1,4 @@
-"""Segment pictures: label maps, overlays and class shares from images of any size.
+"""segment pictures: label maps, overlays and class shares from images of any size
 
 Writes for each picture an index PNG of its labels (pixel values are class numbers, coloured by a palette), and on
 request the picture under the classes' colours with a legend, and the probabilities. Pictures are padded to a size that

@@ -1,4 +1,4 @@
-"""Convert a net or solver of any age to Caffe's current format.
+"""convert a net or solver of any age to Caffe's current format
 
 IN is a net or a solver, as text (prototxt) or binary (caffemodel); which of them is found out by looking. V0 and V1
 nets, DeepLab v1's hole, net-level inputs and solver_type are rewritten as Caffe itself understands them; a net of one

@@ -6,11 +6,13 @@ Images are H x W x C, RGB, float32 in [0, 1], as `load_image` gives them; nets w
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
@@ -39,17 +41,24 @@ def blobproto_to_array(blob: Any, return_diff: bool = False) -> NDArray[np.float
 
     Raises
     ------
-    ValueError
+    DataError
         The number of values does not fit the shape, or the blob states no shape and is no scalar.
     """
     half = "diff" if return_diff else "data"
     values = np.asarray(getattr(blob, half) or getattr(blob, f"double_{half}"), np.float32)
     legacy = any(blob.HasField(f) for f in ("num", "channels", "height", "width"))
-    if legacy:
-        return values.reshape(blob.num, blob.channels, blob.height, blob.width)
-    if not blob.HasField("shape") and values.size != 1:
-        raise ValueError("the BlobProto states no shape; set shape.dim, or num, channels, height and width")
-    return values.reshape(tuple(blob.shape.dim))
+    shape = (blob.num, blob.channels, blob.height, blob.width) if legacy else tuple(blob.shape.dim)
+    if not legacy and not blob.HasField("shape") and values.size != 1:
+        raise DataError("the BlobProto states no shape; set shape.dim, or num, channels, height and width")
+    return _shaped(values, shape, "BlobProto")
+
+
+def _shaped(values: NDArray[Any], shape: Sequence[int], what: str) -> NDArray[Any]:
+    if min(shape, default=0) < 0 or math.prod(shape) != values.size:
+        raise DataError(
+            f"the {what} has {values.size} values, its shape is {tuple(shape)}: cannot reshape one to the other"
+        )
+    return values.reshape(shape)
 
 
 def array_to_blobproto(arr: ArrayLike, diff: ArrayLike | None = None) -> Any:
@@ -66,8 +75,12 @@ def arraylist_to_blobprotovector_str(arraylist: Iterable[ArrayLike]) -> bytes:
 
 
 def blobprotovector_str_to_arraylist(text: bytes) -> list[NDArray[np.float32]]:
-    """Read arrays from a serialised BlobProtoVector."""
-    return [blobproto_to_array(b) for b in caffe_pb2.BlobProtoVector.FromString(text).blobs]
+    """Read arrays from a serialised BlobProtoVector; `DataError` if it is damaged."""
+    try:
+        vector = caffe_pb2.BlobProtoVector.FromString(text)
+    except DecodeError as error:
+        raise DataError(f"{len(text)} bytes that are no BlobProtoVector: {error}") from None
+    return [blobproto_to_array(blob) for blob in vector.blobs]
 
 
 def array_to_datum(arr: NDArray[Any], label: int | None = None) -> Any:
@@ -75,11 +88,11 @@ def array_to_datum(arr: NDArray[Any], label: int | None = None) -> Any:
 
     Raises
     ------
-    ValueError
+    DataError
         The array does not have three axes.
     """
     if arr.ndim != 3:
-        raise ValueError(f"a Datum holds a C x H x W array; got {arr.ndim} axes")
+        raise DataError(f"a Datum holds a C x H x W array; got {arr.ndim} axes")
     datum = caffe_pb2.Datum()
     datum.channels, datum.height, datum.width = arr.shape
     if arr.dtype == np.uint8:
@@ -92,11 +105,19 @@ def array_to_datum(arr: NDArray[Any], label: int | None = None) -> Any:
 
 
 def datum_to_array(datum: Any) -> NDArray[Any]:
-    """Return the C x H x W array of a Datum: uint8 if it holds bytes, else float64."""
+    """Return the C x H x W array of a Datum: uint8 if it holds bytes, else float64.
+
+    Raises
+    ------
+    DataError
+        The number of values does not fit the shape, or the Datum holds a compressed image.
+    """
     shape = (datum.channels, datum.height, datum.width)
+    if datum.encoded:
+        raise DataError("the Datum holds a compressed image: decode it first, for instance with PIL from datum.data")
     if datum.data:
-        return np.frombuffer(datum.data, np.uint8).reshape(shape)
-    return np.array(datum.float_data, float).reshape(shape)
+        return _shaped(np.frombuffer(datum.data, np.uint8), shape, "Datum")
+    return _shaped(np.array(datum.float_data, float), shape, "Datum")
 
 
 class Transformer:
@@ -191,18 +212,18 @@ class Transformer:
         shape = tuple(self.inputs[in_][1:])
         if mean.ndim == 1:
             if mean.shape[0] != shape[0]:
-                raise ValueError(f"the mean has {mean.shape[0]} channels, input '{in_}' has {shape[0]}")
+                raise UsageError(f"the mean has {mean.shape[0]} channels, input '{in_}' has {shape[0]}")
             self.mean[in_] = mean[:, np.newaxis, np.newaxis]
             return
         array = mean[np.newaxis] if mean.ndim == 2 else mean
         if array.ndim != 3:
-            raise ValueError(f"the mean must have one value per channel or the shape {shape}, got shape {mean.shape}")
+            raise UsageError(f"the mean must have one value per channel or the shape {shape}, got shape {mean.shape}")
         if array.shape != shape:
             low, high = array.min(), array.max()
             resized = resize_image((array.transpose(1, 2, 0) - low) / ((high - low) or 1), shape[1:])
             array = resized.transpose(2, 0, 1) * ((high - low) or 1) + low
             if array.shape != shape:
-                raise ValueError(f"the mean has shape {mean.shape}, input '{in_}' has {shape}")
+                raise UsageError(f"the mean has shape {mean.shape}, input '{in_}' has {shape}")
         self.mean[in_] = array
 
     def set_input_scale(self, in_: str, scale: float) -> None:
@@ -229,8 +250,10 @@ def resize_image(im: NDArray[Any], new_dims: Sequence[int], interp_order: int = 
     """
     array = np.asarray(im)
     height, width = int(new_dims[0]), int(new_dims[1])
-    if array.ndim != 3:
+    if array.ndim != 3 or not array.size:
         raise DataError(f"expected an H x W x C array, got shape {array.shape}")
+    if min(height, width) < 1:
+        raise UsageError(f"cannot resize an image to {height} x {width}")
     if array.shape[-1] not in (1, 3):
         zoom = (height / array.shape[0], width / array.shape[1], 1)
         return np.asarray(ndimage.zoom(array, zoom, order=interp_order), np.float32)
@@ -253,7 +276,10 @@ def oversample(images: Sequence[NDArray[Any]], crop_dims: Sequence[int]) -> NDAr
 
     Returns an array of shape (10 * len(images), height, width, channels).
     """
-    full = np.array(images[0].shape[:2])
+    sizes = {image.shape[:2] for image in images}
+    if len(sizes) != 1:
+        raise DataError(f"needs images of one size, got {', '.join(map(str, sorted(sizes))) or 'none'}")
+    full = np.array(sizes.pop())
     crop = np.array(crop_dims[:2], int)
     if (crop > full).any():
         raise DataError(f"crops of {tuple(crop)} do not fit into images of {tuple(full)}")

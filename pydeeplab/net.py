@@ -175,7 +175,7 @@ class Net:
         state.CopyFrom(source.param.state)
         state.phase = phase
         state.level = level or state.level
-        state.stage.extend(stages or ())
+        state.stage.extend([stages] if isinstance(stages, str) else stages or ())
         filtered = source.filtered(state)
         if inputs:
             _override_inputs(filtered.param, inputs)
@@ -371,10 +371,11 @@ class Net:
         first = self._layer_index(start) if start is not None else 0
         last = self._layer_index(end) if end is not None else len(self._nodes) - 1
         wanted = (self.top_names[end] if end is not None else self.outputs) + list(blobs or ())
+        visible = {name: self._visible(name) for name in wanted}
         if kwargs:
             self._fill(kwargs, self.inputs, "data", "Input blob arguments do not match net inputs.", "Input")
         self._forward(first, last)
-        return {name: self._visible(name).data for name in dict.fromkeys(wanted)}
+        return {name: blob.data for name, blob in visible.items()}
 
     def _visible(self, name: str) -> Blob:
         blob = self._blob(name)
@@ -393,22 +394,30 @@ class Net:
         first = self._layer_index(start) if start is not None else len(self._nodes) - 1
         last = self._layer_index(end) if end is not None else 0
         wanted = (self.bottom_names[end] if end is not None else self.inputs) + list(diffs or ())
+        visible = {name: self._blob(name) for name in wanted}
         if kwargs:
             self._fill(kwargs, self.outputs, "diff", "Top diff arguments do not match net outputs.", "Diff")
         self._backward(first, last)
-        return {name: self._blob(name).diff for name in dict.fromkeys(wanted)}
+        return {name: blob.diff for name, blob in visible.items()}
 
     def _fill(self, given: Mapping[str, ArrayLike], expected: list[str], half: str, mismatch: str, label: str) -> None:
         if set(given) != set(expected):
             raise UsageError(f"{mismatch} Expected {', '.join(expected) or 'none'}; got {', '.join(given)}.")
         for name, values in given.items():
-            blob, array = self._blob(name), np.asarray(values)
+            blob, array = self._blob(name), _numbers(name, values)
             if array.shape and blob.shape and array.shape[0] != blob.shape[0]:
                 raise UsageError(
                     f"{label} is not batch sized: '{name}' has shape {blob.shape}, got {array.shape}. "
                     f"Reshape first: net.blobs['{name}'].reshape(*shape)."
                 )
-            getattr(blob, half)[...] = array
+            target = getattr(blob, half)
+            try:
+                target[...] = array
+            except ValueError:
+                raise UsageError(
+                    f"what was given for '{name}' has shape {array.shape}, which does not fit {blob.shape}. "
+                    f"Reshape first: net.blobs['{name}'].reshape(*shape)."
+                ) from None
 
     def forward_all(self, blobs: Sequence[str] | None = None, **kwargs: ArrayLike) -> dict[str, NDArray[Any]]:
         """Run the net forward on any number of items, batch by batch.
@@ -527,13 +536,16 @@ class Net:
     def share_with(self, other: Net) -> None:
         """Use the parameter memory of the equally named layers of ``other``."""
         theirs = other.params
+        pairs = []
         for name, blobs in self.params.items():
             for mine, source in zip(blobs, theirs.get(name, ()), strict=False):
                 if mine.shape != source.shape:
                     raise WeightsError(
                         f"cannot share weights of layer '{name}': shape {mine.shape} here, {source.shape} there"
                     )
-                mine.share_data(source)
+                pairs.append((mine, source))
+        for mine, source in pairs:
+            mine.share_data(source)
 
     def save(self, filename: str | os.PathLike[str]) -> None:
         """Write the weights; the suffix chooses .caffemodel, .h5 or .npz (others: the .caffemodel format)."""
@@ -558,6 +570,17 @@ class Net:
         return f"<Net '{self.name}': {len(self._nodes)} layers, {'TRAIN' if self.phase == TRAIN else 'TEST'}>"
 
 
+def _numbers(name: str, values: ArrayLike) -> NDArray[Any]:
+    """What a caller gives for a blob, as an array."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # lists of unequal lengths
+        raise UsageError(f"what was given for '{name}' is no array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise UsageError(f"what was given for '{name}' holds {array.dtype}, but must hold numbers")
+    return array
+
+
 def _run(node: Node | AffineChain) -> float:
     """Run a node forward; returns its loss."""
     node.forward()
@@ -570,12 +593,16 @@ def _override_inputs(param: Any, inputs: Mapping[str, Sequence[int]]) -> None:
     for layer in param.layer:
         if layer.type != "Input":
             continue
-        shapes = list(layer.input_param.shape)
-        shapes = [
-            list((shapes[0] if len(shapes) == 1 else shapes[i]).dim) if shapes else [] for i in range(len(layer.top))
-        ]
+        given = [list(shape.dim) for shape in layer.input_param.shape] or [[]]
+        shapes = given * len(layer.top) if len(given) == 1 else given
+        if len(shapes) != len(layer.top):
+            continue  # the layer itself says what is wrong
         del layer.input_param.shape[:]
         for top, shape in zip(layer.top, shapes, strict=True):
-            layer.input_param.shape.add().dim.extend(left.pop(top, shape))
+            wanted = left.pop(top, shape)
+            try:
+                layer.input_param.shape.add().dim.extend(int(d) for d in wanted)
+            except (TypeError, ValueError):
+                raise UsageError(f"the shape of input '{top}' must be whole numbers, got {wanted!r}") from None
     if left:
         raise UsageError(f"the net has no input '{next(iter(left))}'")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pydeeplab.backend.room import check_room
 from pydeeplab.backend.spec import Array, Kernel, kernels, stems
 from pydeeplab.errors import ShapeError, UnsupportedError, UsageError, did_you_mean
 
@@ -43,10 +44,12 @@ class Backend:
 
     def zeros(self, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Flat zeroed memory where this backend's kernels can reach it."""
+        check_room(count * dtype.itemsize)
         return np.zeros(count, dtype)
 
     def empty(self, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Flat uninitialised memory where this backend's kernels can reach it."""
+        check_room(count * dtype.itemsize)
         return np.empty(count, dtype)
 
     def _load(self) -> dict[str, Callable[..., None]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydeeplab.errors import OutputError
 
-__all__ = ["atomic_path", "write_bytes", "write_text"]
+__all__ = ["atomic_path", "check_target", "write_bytes", "write_text"]
 
 _ADVICE = {
     errno.ENOSPC: "Free some space, or write elsewhere.",
@@ -26,21 +26,37 @@ _ADVICE = {
 
 
 def _refusal(path: str | os.PathLike[str], error: OSError) -> OutputError:
-    why = error.strerror or str(error) or type(error).__name__
-    advice = _ADVICE.get(error.errno or 0, "")
-    return OutputError(f"cannot write {os.fspath(path)}: {why}.{' ' if advice else ''}{advice}")
+    why = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+    advice = _ADVICE.get(error.errno or errno.ENOSPC, "Write elsewhere.")
+    return OutputError(f"cannot write {os.fspath(path)}: {why}. {advice}")
 
 
-def _check_target(path: str | os.PathLike[str], target: Path) -> None:
-    """Refuse what cannot be written before anything is computed for it."""
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """The file that writing to ``path`` means, links followed; call it before computing what is to be written.
+
+    Raises
+    ------
+    OutputError
+        The folder does not exist or may not be written to, or the name is a folder's or a protected file's.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+    except ValueError as error:  # a zero byte in the name
+        raise OutputError(f"cannot write {os.fspath(path)!r}: {error}. Choose another name.") from None
     if target.is_dir():
         raise OutputError(f"cannot write {os.fspath(path)}: it is a folder. Name a file within it.")
     if not target.parent.is_dir():
-        raise OutputError(f"cannot write {os.fspath(path)}: there is no folder {target.parent}. Create it first.")
+        folder = target.parent if os.path.islink(path) else Path(path).parent
+        raise OutputError(f"cannot write {os.fspath(path)}: there is no folder {folder}. Create it first.")
     if target.exists() and not os.access(target, os.W_OK):
         raise OutputError(
             f"cannot write {os.fspath(path)}: the file is write-protected. Write elsewhere, or unprotect it."
         )
+    if not target.exists() and not os.access(target.parent, os.W_OK):
+        raise OutputError(
+            f"cannot write {os.fspath(path)}: folder {target.parent} is write-protected. Write elsewhere."
+        )
+    return target
 
 
 @contextmanager
@@ -56,15 +72,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         The folder does not exist or may not be written to, the name is a folder's or a protected file's, or there is
         no room; what stood at ``path`` is untouched.
     """
-    target = Path(os.path.realpath(path))
+    target = check_target(path)
     special = target.exists() and not target.is_file()
     try:
-        _check_target(path, target)
         folder = None if special else target.parent
         handle, name = tempfile.mkstemp(prefix=f".{target.name[:80]}.", suffix=f".tmp{target.suffix}", dir=folder)
         os.close(handle)
-    except OutputError:
-        raise
     except OSError as error:
         raise _refusal(path, error) from error
     temporary = Path(name)

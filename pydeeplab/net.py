@@ -174,6 +174,8 @@ class Net:
         state = caffe_pb2.NetState()
         state.CopyFrom(source.param.state)
         state.phase = phase
+        if not -(2**31) <= level < 2**31:
+            raise UsageError(f"level must fit into 32 bits, got {level}")
         state.level = level or state.level
         state.stage.extend([stages] if isinstance(stages, str) else stages or ())
         filtered = source.filtered(state)

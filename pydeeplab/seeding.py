@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pydeeplab.errors import UsageError
 from pydeeplab.net import Net
 
 __all__ = ["seed_inputs", "seed_params"]
@@ -44,6 +45,8 @@ def seed_params(net: Net, seed: int = 0, *, only: set[str] | None = None) -> Non
 
 def seed_inputs(net: Net, seed: int = 0) -> None:
     """Fill the inputs: labels (one channel, or one axis) with zeros, everything else standard normal times 50."""
+    if seed < 0:
+        raise UsageError(f"a seed must not be negative, got {seed}")
     random = np.random.default_rng(seed)
     for name in net.inputs:
         blob = net.blobs[name]

@@ -12,6 +12,7 @@ import importlib
 import os
 import pkgutil
 import sys
+import traceback
 from collections.abc import Sequence
 
 from pydeeplab.cli._spellings import CAFFE_COMMANDS, positionals_first, translate
@@ -87,6 +88,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        return _fail_unexpectedly(error, args.debug)
+
+
+def _fail_unexpectedly(error: Exception, debug: bool) -> int:
+    """Say in few lines what nobody foresaw: a mistake of ours, or of a Python layer."""
+    if debug:
+        raise error
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    print(f"pydeeplab: unexpected {type(error).__name__} in {place.filename}:{place.lineno}: {error}", file=sys.stderr)
+    for note in getattr(error, "__notes__", ()):
+        print(note, file=sys.stderr)
+    print(
+        "--debug shows the whole traceback. Please report this, unless the place is in a file of yours.",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def _fail(error: BaseException, debug: bool, code: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.data.images import read_image
 from pydeeplab.errors import DataError, UsageError
+from pydeeplab.formats.npy import NpyError, Npz, read_npy
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import ENGINES, Net
 from pydeeplab.proto import NetSource
@@ -120,16 +122,22 @@ def read_inputs(net: Net, given: Iterable[str], seed: int) -> dict[str, NDArray[
     return values
 
 
+def _real(array: NDArray[Any], what: str) -> NDArray[np.float32]:
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{what} holds values of type {array.dtype}; inputs are numbers")
+    return array.astype(np.float32)
+
+
 def _read_input(path: Path, blob: str) -> Mapping[str, NDArray[np.float32]]:
     if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: {'is a folder; name a file in it' if path.is_dir() else 'no such file'}")
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
-                return {k.removeprefix("in/"): np.asarray(archive[k], np.float32) for k in archive.files}
+            with Npz(path) as archive:
+                return {k.removeprefix("in/"): _real(archive[k], f"{path}: '{k}'") for k in archive}
         if path.suffix == ".npy":
-            return {blob: np.asarray(np.load(path, allow_pickle=False), np.float32)}
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{path}: cannot be read as an array ({error})") from None
+            return {blob: _real(read_npy(path), os.fspath(path))}
+    except NpyError as error:
+        raise DataError(f"{path}: cannot be read as an array ({error}). Write it with numpy.save again.") from None
     image = read_image(path)[..., ::-1].astype(np.float32) - np.array(MEAN_BGR, np.float32)
     return {blob: np.ascontiguousarray(image.transpose(2, 0, 1))[np.newaxis]}

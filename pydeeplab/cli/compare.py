@@ -139,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.tolerance > 0:
         raise UsageError(f"--tolerance must be positive, got {args.tolerance:g}")
     args.stage = split_stages(args.stage)
-    if args.reference:
+    if args.reference is not None:
         dump = read_dump(args.reference)
         net = load_net(args)
     else:

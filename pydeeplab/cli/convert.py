@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from pydeeplab.cli._imported import import_report, print_import
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.errors import UsageError
+from pydeeplab.files import check_target
 from pydeeplab.formats import (
     WeightsFile,
     read_mean,
@@ -181,6 +182,7 @@ def run(args: argparse.Namespace) -> int:
     content = _read(args.input, net)
     if args.output:
         _check_output(args.output, content.kind)
+        check_target(args.output)
     rows = [(name, statistics(array)) for name, array in content.arrays]
     result: dict[str, Any] = {"input": args.input, "kind": content.kind, **content.facts}
     text = not args.json

@@ -12,6 +12,7 @@ import argparse
 from pydeeplab.cli._nets import add_net_arguments, load_net, read_inputs
 from pydeeplab.compare import dump_script, record, write_dump
 from pydeeplab.errors import UsageError
+from pydeeplab.files import check_target
 
 EXAMPLES = """\
   pydeeplab dump deploy.prototxt net.caffemodel --input photo.jpg -o ours.npz
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if not args.net or not args.output:
         raise UsageError("give NET and -o FILE (or --script)")
+    check_target(args.output)
     net = load_net(args)
     dump = record(net, read_inputs(net, args.input, args.seed), backward=args.backward, params=args.params)
     write_dump(args.output, dump)

@@ -15,7 +15,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from pydeeplab.errors import PrototxtError, UsageError
-from pydeeplab.files import write_bytes
+from pydeeplab.files import check_target, write_bytes
 from pydeeplab.proto import caffe_pb2, parse_binary_net, parse_net, parse_solver, write_text
 from pydeeplab.proto.positions import scan
 from pydeeplab.proto.text import decode_text, is_binary
@@ -46,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     data = _read(args.source)
+    check_target(args.target)
     name = str(args.source)
     binary = is_binary(data)
     notes: list[str] = []
@@ -83,6 +84,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such file.") from None
+    except ValueError as error:  # a zero byte in the name
+        raise UsageError(f"{str(path)!r} cannot be read: {error}.") from None
     except IsADirectoryError:
         raise UsageError(f"{path} is a folder; give a prototxt or caffemodel in it.") from None
 

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.errors import DataError, WeightsError
 from pydeeplab.files import atomic_path
-from pydeeplab.formats.hdf5_tree import hdf5_array, hdf5_children, hdf5_errors
+from pydeeplab.formats.hdf5_tree import hdf5_array, hdf5_children, hdf5_errors, new_hdf5
 from pydeeplab.formats.mat import read_mat
 from pydeeplab.formats.npy import NpyError, Npz
 from pydeeplab.formats.weights import as_real
@@ -130,17 +130,15 @@ def read_dump(path: str | os.PathLike[str]) -> Dump:
 
 def write_dump(path: str | os.PathLike[str], dump: Dump) -> None:
     """Write a dump atomically; .h5 and .hdf5 as HDF5, everything else as .npz."""
-    target = Path(path)
-    with atomic_path(target) as temporary:
-        if target.suffix in (".h5", ".hdf5"):
-            with h5py.File(temporary, "w") as file:
-                for key, array in dump.items():
-                    file[key] = array
-                file.attrs[MAGIC] = VERSION
-        else:
-            arrays: Any = {MAGIC: np.array(VERSION), **dict(dump.items())}
-            with temporary.open("wb") as file:
-                np.savez_compressed(file, **arrays)
+    if Path(path).suffix in (".h5", ".hdf5"):
+        with new_hdf5(path) as file:
+            for key, array in dump.items():
+                file[key] = array
+            file.attrs[MAGIC] = VERSION
+        return
+    arrays: Any = {MAGIC: np.array(VERSION), **dict(dump.items())}
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
 
 
 def record(

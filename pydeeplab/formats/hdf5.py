@@ -9,8 +9,7 @@ from typing import Any
 import h5py
 
 from pydeeplab.errors import WeightsError
-from pydeeplab.files import atomic_path
-from pydeeplab.formats.hdf5_tree import hdf5_array, hdf5_children, hdf5_errors
+from pydeeplab.formats.hdf5_tree import hdf5_array, hdf5_children, hdf5_errors, new_hdf5
 from pydeeplab.formats.sniff import damaged, identify
 from pydeeplab.formats.weights import LayerWeights, PerLayer, StoredBlob, WeightsFile, as_real, per_layer
 
@@ -118,7 +117,7 @@ def write_hdf5(
         Blobs owned by an earlier layer: their data is left out, as Caffe does.
     """
     names = [layer.name for layer in net.layer]
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_hdf5(path) as file:
         for root, arrays in (("data", blobs), ("diff", diffs)):
             if arrays is None:
                 continue

@@ -1,8 +1,12 @@
-"""Walking through HDF5 files without trusting them: no loops, no other files, no values that are not there."""
+"""HDF5 files without surprises.
+
+Reading trusts no file: no loops, no other files, no values that are not there. Writing leaves whole files or none.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,12 +14,33 @@ from typing import Any
 import h5py
 
 from pydeeplab.errors import PydeeplabError
+from pydeeplab.files import atomic_path
 from pydeeplab.formats.sniff import damaged
 
-__all__ = ["hdf5_array", "hdf5_children", "hdf5_errors"]
+__all__ = ["hdf5_array", "hdf5_children", "hdf5_errors", "new_hdf5"]
 
 _MOST_DEFLATED = 1032
 """How many bytes one byte of deflated data can stand for at most."""
+
+
+@contextmanager
+def new_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """A file to fill; it takes the place of ``path`` when the block ends well. See `pydeeplab.files.atomic_path`.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        try:
+            with h5py.File(temporary, "w") as file:
+                yield file
+        except RuntimeError as error:  # what the last flush of a full disk gives
+            number = re.search(r"errno = (\d+)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 @contextmanager

@@ -10,9 +10,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pydeeplab.files import atomic_path
 from pydeeplab.formats.blobproto import encode_blob, map_file, parse_blob, write_message
-from pydeeplab.formats.hdf5_tree import hdf5_array, hdf5_children, hdf5_errors
+from pydeeplab.formats.hdf5_tree import hdf5_array, hdf5_children, hdf5_errors, new_hdf5
 from pydeeplab.formats.sniff import damaged, identify
 from pydeeplab.formats.weights import as_real
 from pydeeplab.proto import wire
@@ -126,7 +125,7 @@ def write_solver_state(path: str | os.PathLike[str], state: SolverState) -> None
 
 
 def _write_hdf5(path: str | os.PathLike[str], state: SolverState, history: list[NDArray[Any]]) -> None:
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_hdf5(path) as file:
         file.create_dataset("iter", data=np.array([state.iter], np.int32))
         file.create_dataset("current_step", data=np.array([state.current_step], np.int32))
         if state.learned_net:

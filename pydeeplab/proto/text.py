@@ -51,6 +51,8 @@ def load_text(path: str | os.PathLike[str]) -> str:
         raise PrototxtError(f"{name} is a folder; give the prototxt in it.") from None
     except OSError as error:
         raise PrototxtError(f"{name} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:  # a zero byte in the name
+        raise PrototxtError(f"{name!r} cannot be read: {error}.") from None
     return decode_text(data, name)
 
 

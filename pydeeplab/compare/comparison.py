@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pydeeplab.compare.dump import Dump, record
+from pydeeplab.compare.dump import Dump, put, record
 from pydeeplab.errors import DataError
 from pydeeplab.net import Net
 
@@ -129,7 +129,7 @@ def compare(net: Net, dump: Dump, *, tolerance: float = 1e-5, backward: bool | N
     Raises
     ------
     DataError
-        The dump lacks an input of the net, or has nothing in common with it.
+        The dump lacks an input of the net, has nothing in common with it, or holds parameters of other shapes.
     """
     inputs = {n: dump.inputs.get(n, dump.data.get(n)) for n in net.inputs}
     absent = [n for n, a in inputs.items() if a is None]
@@ -139,8 +139,9 @@ def compare(net: Net, dump: Dump, *, tolerance: float = 1e-5, backward: bool | N
         )
     for key, values in dump.param.items():
         layer, _, index = key.rpartition("/")
-        if layer in net.params and int(index) < len(net.params[layer]):
-            net.params[layer][int(index)].data[...] = values
+        blobs = net.params.get(layer, ())
+        if index.isdecimal() and int(index) < len(blobs):
+            put(blobs[int(index)].data, values, f"param/{key}")
     if backward is None:
         backward = bool(dump.diff or dump.pdiff)
     ours = record(net, {n: a for n, a in inputs.items() if a is not None}, backward=backward, topdiff=dump.topdiff)

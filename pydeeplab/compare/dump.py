@@ -36,7 +36,7 @@ from pydeeplab.formats.npy import NpyError, Npz
 from pydeeplab.formats.weights import as_real
 from pydeeplab.net import Net
 
-__all__ = ["KINDS", "Dump", "dump_script", "read_dump", "record", "write_dump"]
+__all__ = ["KINDS", "Dump", "dump_script", "put", "read_dump", "record", "write_dump"]
 
 KINDS = ("in", "data", "diff", "topdiff", "pdiff", "param")
 MAGIC, VERSION = "pydeeplab_dump", 1
@@ -66,25 +66,29 @@ class Dump:
 
     @classmethod
     def from_items(cls, items: Iterable[tuple[str, Any]]) -> Dump:
-        """Sort (key, array) pairs by the prefixes of their keys."""
+        """Sort (key, array) pairs by the prefixes of their keys; `DataError` if an array holds no real numbers."""
         dump = cls()
         for key, array in items:
             kind, _, name = key.partition("/")
             if kind not in KINDS or not name:
                 kind, name = "data", key
-            dump._of(kind)[name] = np.asarray(array)
+            values = np.asarray(array)
+            if values.dtype.kind not in "fiub":
+                raise DataError(f"'{key}' holds values of type {values.dtype}; a dump holds real numbers")
+            dump._of(kind)[name] = values
         return dump
 
 
 def _read_npz(path: Path) -> Dump:
     try:
         with Npz(path) as archive:
-            version = archive[MAGIC].max(initial=0) if MAGIC in list(archive) else VERSION
-            if version > VERSION:
-                raise DataError(f"{path}: the dump has version {version}, this program knows up to {VERSION}")
-            return Dump.from_items((k, archive[k]) for k in archive if k != MAGIC)
+            arrays = {name: archive[name] for name in archive}
     except NpyError as error:
         raise DataError(f"{path}: not a readable .npz dump ({error}); record it again") from None
+    version = arrays.pop(MAGIC, np.array(VERSION)).reshape(-1).tolist()
+    if version != [VERSION]:
+        raise DataError(f"{path}: the dump has version {version}, this program knows version {VERSION}; update it")
+    return Dump.from_items(arrays.items())
 
 
 def _read_hdf5(path: Path) -> Dump:
@@ -125,7 +129,10 @@ def read_dump(path: str | os.PathLike[str]) -> Dump:
             f"{source}: no such dump; record one with `pydeeplab dump`, or in Caffe with the program that "
             "`pydeeplab dump --script` prints"
         )
-    return _read_hdf5(source) if h5py.is_hdf5(source) else _read_npz(source)
+    try:
+        return _read_hdf5(source) if h5py.is_hdf5(source) else _read_npz(source)
+    except DataError as error:
+        raise error if str(source) in str(error) else DataError(f"{source}: {error}") from None
 
 
 def write_dump(path: str | os.PathLike[str], dump: Dump) -> None:
@@ -139,6 +146,16 @@ def write_dump(path: str | os.PathLike[str], dump: Dump) -> None:
     arrays: Any = {MAGIC: np.array(VERSION), **dict(dump.items())}
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
+
+
+def put(target: NDArray[Any], values: Any, key: str) -> None:
+    """Copy recorded values into a blob of a net; `DataError` naming ``key`` if their shapes do not fit."""
+    try:
+        target[...] = values
+    except ValueError:
+        raise DataError(
+            f"'{key}' has shape {np.shape(values)} in the dump, {target.shape} in the net; is it of this net?"
+        ) from None
 
 
 def record(
@@ -175,7 +192,7 @@ def record(
         losses = net.blob_loss_weights
         for name in net.outputs:
             if not losses[name]:
-                net.blobs[name].diff[...] = (topdiff or {}).get(name, np.float32(1))
+                put(net.blobs[name].diff, (topdiff or {}).get(name, np.float32(1)), f"topdiff/{name}")
                 dump.topdiff[name] = net.blobs[name].diff.copy()
         net.clear_param_diffs()
         net.backward()

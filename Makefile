@@ -18,7 +18,7 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/.tools: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet "setuptools>=70.1" "cython>=3.0" numpy "scipy>=1.11"
+	$(BIN)/python -m pip install --quiet "setuptools>=77" "cython>=3.0" numpy "scipy>=1.11"
 	touch $@
 
 $(VENV)/.installed: $(NATIVE) $(VENV)/.tools

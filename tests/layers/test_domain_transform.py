@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from pydeeplab.backend import get_backend
 from pydeeplab.errors import DataError, LayerError, ShapeError
 from tests.layers.nets import net_text, run
 from tests.support.gradient import check_gradient
+from tests.support.threads import num_threads
 
 RANDOM = np.random.default_rng(4)
 FEATURES = RANDOM.standard_normal((2, 3, 7, 6)).astype(np.float32)
@@ -97,7 +97,7 @@ def test_gradient_does_not_depend_on_the_number_of_threads() -> None:
     results = []
     for threads in (1, 2, 3):
         dx, dg = np.empty_like(x), np.empty_like(g)
-        with threadpool_limits(threads, user_api="openmp"):
+        with num_threads(threads):
             get_backend("cpu").kernels.domain_transform_backward(
                 x, g, np.float32([[150, 160]]), dy, dx, dg, 3, 50, 5, 0
             )

@@ -4,12 +4,12 @@ import warnings
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from pydeeplab.backend import get_backend
 from pydeeplab.errors import LayerError, ShapeError, UnsupportedError
 from tests.layers.nets import net_text, run
 from tests.support.gradient import check_gradient
+from tests.support.threads import num_threads
 
 RANDOM = np.random.default_rng(2)
 
@@ -140,7 +140,7 @@ def test_native_results_do_not_depend_on_the_number_of_threads() -> None:
     results = []
     for threads in (1, 2, 3):
         y, dx = np.empty((5, 161, 169), np.float32), np.empty_like(x)
-        with threadpool_limits(threads, user_api="openmp"):
+        with num_threads(threads):
             kernels.interp_forward(x, y, 0, 0, 41, 43)
             kernels.interp_backward(y, dx, 0, 0, 41, 43)
         results.append((y.tobytes(), dx.tobytes()))

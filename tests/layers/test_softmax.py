@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from pydeeplab.backend import get_backend
 from pydeeplab.errors import DataError, LayerError, ShapeError
@@ -10,6 +9,7 @@ from pydeeplab.layer import TRAIN
 from pydeeplab.net import Net
 from tests.layers.nets import net_text, run
 from tests.support.gradient import check_gradient
+from tests.support.threads import num_threads
 
 RANDOM = np.random.default_rng(3)
 SCORES = RANDOM.standard_normal((2, 5, 4, 3)).astype(np.float32)
@@ -174,7 +174,7 @@ def test_loss_does_not_depend_on_the_number_of_threads() -> None:
     results = []
     for threads in (1, 2, 3):
         p, sums = np.empty_like(x), np.empty(4)
-        with threadpool_limits(threads, user_api="openmp"):
+        with num_threads(threads):
             get_backend("cpu").kernels.softmax_loss_forward(x, label, None, np.empty(0, np.int32), p, sums)
         results.append((sums.tobytes(), p.tobytes()))
     assert results[0] == results[1] == results[2]

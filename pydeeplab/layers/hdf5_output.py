@@ -64,8 +64,9 @@ class HDF5Output(Layer):
                 f"'{self.file_name}' holds {name} items of shape {dataset.shape[1:]}, now they have {values.shape[1:]}",
                 DataError,
             )
-        dataset.resize(len(dataset) + len(values), axis=0)
-        dataset[-len(values) :] = values
+        before = len(dataset)
+        dataset.resize(before + len(values), axis=0)
+        dataset[before:] = values
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         """Nothing: what is written has no influence on a loss."""

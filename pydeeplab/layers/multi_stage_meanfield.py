@@ -93,6 +93,8 @@ class MultiStageMeanfield(Layer):
         shape, image = bottom[0].shape, bottom[2].shape
         if len(shape) != 4 or shape[1] != self.blobs[0].shape[2]:
             raise self.shape_error(f"unary scores need shape N x {self.blobs[0].shape[2]} x H x W, got {shape}")
+        if min(shape[2:]) < 1:
+            raise self.shape_error(f"needs images with pixels, got shape {shape}")
         if bottom[1].shape != shape:
             raise self.shape_error(f"both scores must have the same shape, got {shape} and {bottom[1].shape}")
         if len(image) != 4 or (image[0], *image[2:]) != (shape[0], *shape[2:]) or not 1 <= image[1] <= 29:

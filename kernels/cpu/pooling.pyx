@@ -16,10 +16,10 @@ cdef extern from "pooling_loops.h" nogil:
         ptrdiff_t pad_h
         ptrdiff_t pad_w
 
-    void c_max_forward "max_pool_forward"(const Pooling *, const float *, float *, int32_t *)
+    int c_max_forward "max_pool_forward"(const Pooling *, const float *, float *, int32_t *)
     void c_max_backward "max_pool_backward"(const Pooling *, const float *, const int32_t *, float *)
-    void c_ave_forward "ave_pool_forward"(const Pooling *, const float *, float *)
-    void c_ave_backward "ave_pool_backward"(const Pooling *, const float *, float *)
+    int c_ave_forward "ave_pool_forward"(const Pooling *, const float *, float *)
+    int c_ave_backward "ave_pool_backward"(const Pooling *, const float *, float *)
     void c_stochastic_forward "stochastic_pool_forward"(const Pooling *, const float *, const float *, float *, int32_t *)
     void c_stochastic_average "stochastic_pool_average"(const Pooling *, const float *, float *)
 
@@ -38,13 +38,16 @@ cdef Pooling pooling(const float[:, :, :, ::1] x, const float[:, :, :, ::1] y, t
 
 def max_pool_forward(const float[:, :, :, ::1] x, float[:, :, :, ::1] y, int32_t[:, :, :, ::1] index, *window):
     cdef Pooling pool = pooling(x, y, window)
+    cdef int status
     cdef int32_t *positions = NULL
     if y.size == 0:
         return
     if index is not None:
         positions = &index[0, 0, 0, 0]
     with nogil:
-        c_max_forward(&pool, &x[0, 0, 0, 0], &y[0, 0, 0, 0], positions)
+        status = c_max_forward(&pool, &x[0, 0, 0, 0], &y[0, 0, 0, 0], positions)
+    if status:
+        raise MemoryError()
 
 
 def max_pool_backward(const float[:, :, :, ::1] dy, const int32_t[:, :, :, ::1] index, float[:, :, :, ::1] dx):
@@ -57,18 +60,24 @@ def max_pool_backward(const float[:, :, :, ::1] dy, const int32_t[:, :, :, ::1] 
 
 def ave_pool_forward(const float[:, :, :, ::1] x, float[:, :, :, ::1] y, *window):
     cdef Pooling pool = pooling(x, y, window)
+    cdef int status
     if y.size == 0:
         return
     with nogil:
-        c_ave_forward(&pool, &x[0, 0, 0, 0], &y[0, 0, 0, 0])
+        status = c_ave_forward(&pool, &x[0, 0, 0, 0], &y[0, 0, 0, 0])
+    if status:
+        raise MemoryError()
 
 
 def ave_pool_backward(const float[:, :, :, ::1] dy, float[:, :, :, ::1] dx, *window):
     cdef Pooling pool = pooling(dx, dy, window)
+    cdef int status
     if dx.size == 0:
         return
     with nogil:
-        c_ave_backward(&pool, &dy[0, 0, 0, 0], &dx[0, 0, 0, 0])
+        status = c_ave_backward(&pool, &dy[0, 0, 0, 0], &dx[0, 0, 0, 0])
+    if status:
+        raise MemoryError()
 
 
 def stochastic_pool_forward(const float[:, :, :, ::1] x, const float[:, :, :, ::1] u, float[:, :, :, ::1] y,

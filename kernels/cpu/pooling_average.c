@@ -73,27 +73,33 @@ VECTORISED static void average_gradient_plane(const Pooling *pool, const float *
 
 typedef void (*PlaneLoop)(const Pooling *pool, const float *given, float *made, Lines lines);
 
-static void for_planes(const Pooling *pool, PlaneLoop loop, const float *given, ptrdiff_t given_size, float *made,
-                       ptrdiff_t made_size)
+static int for_planes(const Pooling *pool, PlaneLoop loop, const float *given, ptrdiff_t given_size, float *made,
+                      ptrdiff_t made_size)
 {
-#pragma omp parallel if (pool->planes * (given_size + made_size) > 32768)
+    int status = 0;
+#pragma omp parallel if (pool->planes * (given_size + made_size) > 32768) reduction(min : status)
     {
         float *memory = malloc((size_t)(pool->width + 2 * pool->columns) * sizeof *memory);
         const Lines lines = {memory, memory + pool->width, memory + pool->width + pool->columns};
-        column_sizes(pool, lines.sizes);
+        if (memory)
+            column_sizes(pool, lines.sizes);
+        else
+            status = -1;
 #pragma omp for schedule(static)
         for (ptrdiff_t plane = 0; plane < pool->planes; plane++)
-            loop(pool, given + plane * given_size, made + plane * made_size, lines);
+            if (memory)
+                loop(pool, given + plane * given_size, made + plane * made_size, lines);
         free(memory);
     }
+    return status;
 }
 
-void ave_pool_forward(const Pooling *pool, const float *x, float *y)
+int ave_pool_forward(const Pooling *pool, const float *x, float *y)
 {
-    for_planes(pool, average_plane, x, pool->height * pool->width, y, pool->rows * pool->columns);
+    return for_planes(pool, average_plane, x, pool->height * pool->width, y, pool->rows * pool->columns);
 }
 
-void ave_pool_backward(const Pooling *pool, const float *dy, float *dx)
+int ave_pool_backward(const Pooling *pool, const float *dy, float *dx)
 {
-    for_planes(pool, average_gradient_plane, dy, pool->rows * pool->columns, dx, pool->height * pool->width);
+    return for_planes(pool, average_gradient_plane, dy, pool->rows * pool->columns, dx, pool->height * pool->width);
 }

@@ -76,20 +76,24 @@ VECTORISED static void max_plane(const Pooling *pool, const float *x, float *y, 
     }
 }
 
-void max_pool_forward(const Pooling *pool, const float *x, float *y, int32_t *index)
+int max_pool_forward(const Pooling *pool, const float *x, float *y, int32_t *index)
 {
     const ptrdiff_t in = pool->height * pool->width, out = pool->rows * pool->columns;
-#pragma omp parallel if (pool->planes * in > 32768)
+    int status = 0;
+#pragma omp parallel if (pool->planes * in > 32768) reduction(min : status)
     {
         float *line = index ? NULL : malloc((size_t)(pool->width + 1) * sizeof *line);
+        if (!line && !index)
+            status = -1;
 #pragma omp for schedule(static)
         for (ptrdiff_t plane = 0; plane < pool->planes; plane++)
             if (index)
                 max_plane_with_index(pool, x + plane * in, y + plane * out, index + plane * out);
-            else
+            else if (line)
                 max_plane(pool, x + plane * in, y + plane * out, line);
         free(line);
     }
+    return status;
 }
 
 void max_pool_backward(const Pooling *pool, const float *dy, const int32_t *index, float *dx)

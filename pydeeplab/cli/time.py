@@ -52,6 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--forward-only", action="store_true", help="do not run backward")
     parser.add_argument("--lean", action="store_true", help="keep the outputs only (implies --forward-only)")
     parser.add_argument("--input-size", metavar="HxW", help="height and width of the image inputs")
+    parser.add_argument("--why", action="store_true", help="say why each convolution computes as it does")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -64,6 +65,7 @@ class _Timing:
     shape: tuple[int, ...]
     multiply_adds: int
     engine: str
+    reason: str
     forward: list[float] = field(default_factory=list)
     backward: list[float] = field(default_factory=list)
 
@@ -77,6 +79,7 @@ def _timing(step: Any) -> _Timing:
         step.tops[0].shape if step.tops else (),
         0 if merged else layer.multiply_adds(step.bottoms, step.tops),
         "" if merged else getattr(layer, "engine_used", ""),
+        "" if merged else getattr(layer, "engine_reason", ""),
     )
 
 
@@ -106,7 +109,7 @@ def _mean_ms(values: list[float]) -> float:
     return 1e3 * sum(values) / len(values) if values else 0.0
 
 
-def _print(timings: list[_Timing], backward: bool, threads: int, net: Net) -> None:
+def _print(timings: list[_Timing], backward: bool, threads: int, net: Net, why: bool) -> None:
     total = {h: sum(_mean_ms(getattr(t, h)) for t in timings) for h in ("forward", "backward")}
     width = min(36, max(len(t.name) for t in timings))
     back = f" {'backward ms':>12}" if backward else ""
@@ -117,7 +120,8 @@ def _print(timings: list[_Timing], backward: bool, threads: int, net: Net) -> No
         back = f" {_mean_ms(t.backward):>12.3f}" if backward else ""
         shape = "x".join(map(str, t.shape))
         share = 100 * ms / (total["forward"] or 1)
-        row = f"{t.name[:width]:<{width}} {t.type:<14} {shape:<18} {ms:>10.3f} {share:>5.1f}% {rate}{back}  {t.engine}"
+        engine = f"{t.engine}: {t.reason}" if why and t.reason else t.engine
+        row = f"{t.name[:width]:<{width}} {t.type:<14} {shape:<18} {ms:>10.3f} {share:>5.1f}% {rate}{back}  {engine}"
         print(row.rstrip())
     macs = sum(t.multiply_adds for t in timings)
     runs = len(timings[0].forward)
@@ -215,5 +219,5 @@ def run(args: argparse.Namespace) -> int:
     elif args.model:
         _print_as_caffe(timings, backward, 0.0 if args.lean else sum(node.loss() for node in net.nodes), elapsed)
     else:
-        _print(timings, backward, get_num_threads(), net)
+        _print(timings, backward, get_num_threads(), net, args.why)
     return 0

@@ -102,6 +102,12 @@ def test_summary_and_time_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[
     timing = json.loads(capsys.readouterr().out)
     assert timing["threads"] == 1
     assert all(layer["forward"] >= 0 for layer in timing["layers"])
+    reasons = {layer["name"]: layer["reason"] for layer in timing["layers"] if layer["type"] == "Convolution"}
+    assert reasons
+    assert all(reasons.values())
+    assert call("time", net, weights, "--iterations", 1, "--threads", 1, "--why") == 0
+    shown = capsys.readouterr().out
+    assert all(f": {reason}" in shown for reason in reasons.values())
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
-import time
 import warnings
 from typing import Any, ClassVar, NoReturn
 
 from pydeeplab.errors import UnsupportedError, UsageError
+from pydeeplab.glog import log_line
 
 __all__ = [
     "NCCL",
@@ -50,12 +49,8 @@ class GlogFormatter(logging.Formatter):
     """Writes records as Caffe's log does: ``I1122 06:05:42.000000 1234 net.cpp:120] message``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = time.strftime("%m%d %H:%M:%S", time.localtime(record.created))
-        micro = int(record.created % 1 * 1e6)
         place = f"{record.filename}:{record.lineno}"
-        return (
-            f"{record.levelname[0]}{moment}.{micro:06d} {threading.get_native_id():5d} {place}] {record.getMessage()}"
-        )
+        return log_line(record.levelname[0], record.created, place, record.getMessage())
 
 
 class _Handler(logging.StreamHandler[Any]):

@@ -115,7 +115,7 @@ def read_inputs(net: Net, given: Iterable[str], seed: int) -> dict[str, NDArray[
         values.update(_read_input(path, blob if equals else net.inputs[0]))
     unknown = set(values) - set(net.inputs)
     if unknown:
-        raise UsageError(f"the net has no input '{sorted(unknown)[0]}'; its inputs are {', '.join(net.inputs)}")
+        raise UsageError(f"the net has no input '{min(unknown)}'; its inputs are {', '.join(net.inputs)}")
     seed_inputs(net, seed)
     for name in net.inputs:
         values.setdefault(name, net.blobs[name].data.copy())

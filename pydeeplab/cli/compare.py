@@ -16,11 +16,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of, load_net, read_inputs
 from pydeeplab.cli._spellings import split_stages
@@ -28,6 +26,7 @@ from pydeeplab.compare import BlobError, Comparison, Dump, compare, read_dump
 from pydeeplab.compare.html import write_html
 from pydeeplab.compare.live import find_pycaffe, record_live
 from pydeeplab.errors import UsageError
+from pydeeplab.json_values import json_ready
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
 from pydeeplab.proto import read_net, write_text
@@ -125,15 +124,6 @@ def _run_live(args: argparse.Namespace) -> tuple[Net, Dump]:
         return net, record_live(net, Path(theirs.name), inputs, args.caffe, **options)
 
 
-def _finite(value: Any) -> Any:
-    """Plain data with null for what JSON has no number for."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def run(args: argparse.Namespace) -> int:
     """Compare, print, and return 0 if all agree."""
     if not args.tolerance > 0:
@@ -148,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
     if args.html:
         write_html(args.html, net, dump, result, reference=args.reference or f"the Caffe in {args.caffe}")
     if args.json:
-        json.dump(_finite(result.to_json()), sys.stdout, indent=1, allow_nan=False)
+        json.dump(json_ready(result.to_json()), sys.stdout, indent=1, allow_nan=False)
         print()
     else:
         _print(result)

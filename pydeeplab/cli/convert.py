@@ -42,6 +42,7 @@ from pydeeplab.formats.blobproto import map_file
 from pydeeplab.formats.inspect import Difference, Statistics, compare_arrays, statistics
 from pydeeplab.formats.sniff import identify
 from pydeeplab.formats.weights import describe_shape
+from pydeeplab.json_values import json_ready
 from pydeeplab.proto import parse_binary_net, read_net
 from pydeeplab.resources import find_net
 
@@ -165,15 +166,6 @@ def _net(args: argparse.Namespace) -> Any:
     return None
 
 
-def _finite(value: Any) -> Any:
-    """``value`` with what JSON cannot express (inf) as text, throughout."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def run(args: argparse.Namespace) -> int:
     """Do what the arguments ask."""
     if not (args.output or args.list or args.diff or args.sha256):
@@ -217,5 +209,5 @@ def run(args: argparse.Namespace) -> int:
     if bad:
         print(f"warning: NaN or Inf in {', '.join(bad[:6])}{' and more' if len(bad) > 6 else ''}", file=sys.stderr)
     if args.json:
-        print(json.dumps(_finite(result), indent=2))
+        print(json.dumps(json_ready(result, as_text=True), indent=2))
     return 1 if differs else 0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.evaluation.counting import as_ignored, count_labels
+from pydeeplab.json_values import json_ready
 
 __all__ = ["ABSENT", "ConfusionMatrix"]
 
@@ -155,11 +156,11 @@ class ConfusionMatrix:
         labels = [names[i] if names and i < len(names) else str(i) for i in range(self.classes)]
         scored = self.scored()
         return {
-            "mean_iou": _finite(self.mean_iou()),
-            "mean_iou_of_true_classes": _finite(self.mean_iou("untrue")),
-            "mean_iou_absent_as_one": _finite(self.mean_iou("one")),
+            "mean_iou": json_ready(self.mean_iou()),
+            "mean_iou_of_true_classes": json_ready(self.mean_iou("untrue")),
+            "mean_iou_absent_as_one": json_ready(self.mean_iou("one")),
             "pixel_accuracy": self.pixel_accuracy(),
-            "mean_class_accuracy": _finite(self.mean_class_accuracy()),
+            "mean_class_accuracy": json_ready(self.mean_class_accuracy()),
             "frequency_weighted_iou": self.frequency_weighted_iou(),
             "pixels": int(self.counts.sum()),
             "absent": [labels[i] for i in self.absent()],
@@ -174,7 +175,3 @@ class ConfusionMatrix:
             },
             "confusion": self.counts.tolist(),
         }
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None

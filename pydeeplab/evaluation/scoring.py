@@ -19,6 +19,7 @@ from pydeeplab.errors import DataError, PydeeplabError, UsageError
 from pydeeplab.evaluation.confusion import ConfusionMatrix
 from pydeeplab.evaluation.pictures import Picture
 from pydeeplab.evaluation.trimap import Trimap, border_distance
+from pydeeplab.json_values import json_ready
 
 __all__ = ["Evaluation", "PictureScore", "Predictor", "Rules", "score_picture", "unpack_labels"]
 
@@ -217,13 +218,9 @@ class Evaluation:
             "images": [
                 {
                     "picture": s.picture.name,
-                    "mean_iou": {v: _finite(s.mean_iou(v)) for v in self.variants},
+                    "mean_iou": {v: json_ready(s.mean_iou(v)) for v in self.variants},
                     "pixel_accuracy": {v: s.matrix(v).pixel_accuracy() for v in self.variants},
                 }
                 for s in self.sorted_scores()
             ],
         }
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None

@@ -137,7 +137,7 @@ class _Loader:
             change = fits(have, blob.shape, kind, i, strict)
             if change is None:
                 got = have.modern_shape(kind, i)
-                advice = explain_shape(name, kind, i, got, blob.shape)
+                advice = explain_shape(name, kind, got, blob.shape)
                 shapes = f"{describe_shape(blob.shape)} in the net, {describe_shape(got)} in the file"
                 plan.refused[name] = f"blob {i} has shape {shapes}. {advice}"
                 return

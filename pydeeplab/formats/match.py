@@ -81,10 +81,8 @@ def explain_count(layer: str, layer_type: str, have: int, want: int) -> str:
     return "They are different kinds of layers: rename the net's layer to start it afresh."
 
 
-def explain_shape(
-    layer: str, layer_type: str, index: int, have: tuple[int, ...], want: tuple[int, ...], strict: bool = True
-) -> str:
-    """Advice where blob ``index`` of a layer has shape ``have`` in the file but ``want`` in the net."""
+def explain_shape(layer: str, layer_type: str, have: tuple[int, ...], want: tuple[int, ...]) -> str:
+    """Advice where a blob of a layer has shape ``have`` in the file but ``want`` in the net."""
     renamed = f"rename the layer in every prototxt (say '{layer}' to '{layer}_mine')"
     if layer_type in _DENSE and len(have) == len(want) and have[:1] != want[:1] and have[1:] == want[1:]:
         return (

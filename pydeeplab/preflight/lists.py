@@ -98,7 +98,7 @@ def _check_contents(subject: Subject) -> None:
         subject.add(WARNING, "image", text + more(len(copies) - 1, "image"))
 
 
-def check_overlap(subjects: Sequence[Subject], report: Report) -> None:
+def check_overlap(subjects: Sequence[Subject]) -> None:
     """Images that are trained on and tested on, by path or contents."""
     for learned in (subject for subject in subjects if subject.view.role == "train"):
         paths = {os.path.realpath(entry.image) for entry in learned.items}

@@ -93,7 +93,7 @@ def check_training(
         except PydeeplabError as error:
             report.add_error("net", error, net=role)
     lists = _check_views(views, report, fast=fast, workers=workers, watch=watch)
-    check_overlap(lists, report)
+    check_overlap(lists)
     _check_iterations(source.param, lists, report)
     if views and views[0].phase == TRAIN:
         _check_weights(views[0], weights, resumed, report)

@@ -141,10 +141,6 @@ class SourceText:
         line = bisect_right(self._original_lines, offset)
         return f"{self.filename}:{line}:{offset - self._original_lines[line - 1] + 1}"
 
-    def place_of(self, line: int, column: int) -> str:
-        """ "file:line:column" in the original text of a line and column (from 1) in the substituted text."""
-        return self.place(min(self.offset(line, column), len(self.text)))
-
     def offset(self, line: int, column: int) -> int:
         """The offset of a line and column, both counted from 1."""
         return self._lines[min(line, len(self._lines)) - 1] + column - 1

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import socket
-import threading
 import time
 import warnings
 from collections.abc import Callable
 from typing import IO, Any
 
+from pydeeplab.glog import log_line
+from pydeeplab.json_values import json_ready
 from pydeeplab.solver.events import Display, Observer, Output, Score
 
 __all__ = ["GlogLog", "JsonLog"]
@@ -56,10 +57,7 @@ class GlogLog(Observer):
             )
 
     def _line(self, place: str, text: str, severity: str = "I") -> None:
-        now = self._clock()
-        stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
-        micros = int(now % 1 * 1e6)
-        self._sink.write(f"{severity}{stamp}.{micros:06} {threading.get_native_id():5} {place}] {text}\n")
+        self._sink.write(log_line(severity, self._clock(), place, text) + "\n")
 
     def note(self, text: str, place: str = "solver.cpp:0") -> None:
         self._line(place, text)
@@ -122,7 +120,7 @@ class JsonLog(Observer):
 
     def _write(self, event: str, **fields: Any) -> None:
         record = {"event": event, "time": round(self._clock(), 3), **fields}
-        self._sink.write(json.dumps(_finite(record), allow_nan=False) + "\n")
+        self._sink.write(json.dumps(json_ready(record, as_text=True), allow_nan=False) + "\n")
 
     def note(self, text: str, place: str = "solver.cpp:0") -> None:
         self._write("note", text=text.strip())
@@ -164,14 +162,3 @@ def _by_name(outputs: list[Output]) -> dict[str, float | list[float]]:
     for output in outputs:
         values.setdefault(output.name, []).append(output.value)
     return {name: numbers[0] if len(numbers) == 1 else numbers for name, numbers in values.items()}
-
-
-def _finite(value: Any) -> Any:
-    """The value with NaN and infinities as text, since JSON has no word for them."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_finite(v) for v in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return str(value)
-    return value

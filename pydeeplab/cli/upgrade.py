@@ -81,6 +81,8 @@ def parse_defines(defines: list[str]) -> dict[str, str]:
 
 def _read(path: Path) -> bytes:
     try:
+        if path.is_char_device() or path.is_block_device():
+            raise UsageError(f"{path} is a device; give a prototxt or caffemodel.")
         return path.read_bytes()
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such file.") from None

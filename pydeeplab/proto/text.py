@@ -25,6 +25,9 @@ _SIGNATURES = [
     (b"\xfe\xff", "UTF-16 text", "Save it as UTF-8."),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself", "Fetch the file with `git lfs pull`."),
 ]
+_MOST = 2**26
+"""Bytes up to which a file is taken for a text that somebody wrote."""
+
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _COMMENT_OR_STRING = re.compile(r"""#[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
 
@@ -44,7 +47,8 @@ def load_text(path: str | os.PathLike[str]) -> str:
     """
     name = os.fspath(path)
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(_MOST + 1)
     except FileNotFoundError:
         raise PrototxtError(f"{name}: there is no such file.{_neighbour(Path(path))}") from None
     except IsADirectoryError:
@@ -53,7 +57,10 @@ def load_text(path: str | os.PathLike[str]) -> str:
         raise PrototxtError(f"{name} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:  # a zero byte in the name
         raise PrototxtError(f"{name!r} cannot be read: {error}.") from None
-    return decode_text(data, name)
+    text = decode_text(data, name)
+    if len(data) > _MOST:
+        raise PrototxtError(f"{name} has more than {_MOST >> 20} MiB, which is no prototxt. Give the prototxt itself.")
+    return text
 
 
 def _neighbour(path: Path) -> str:

@@ -41,21 +41,21 @@ def check_target(path: str | os.PathLike[str]) -> Path:
     """
     try:
         target = Path(os.path.realpath(path))
+        exists, protected = target.exists(), not os.access(target, os.W_OK)
     except ValueError as error:  # a zero byte in the name
         raise OutputError(f"cannot write {os.fspath(path)!r}: {error}. Choose another name.") from None
+    except OSError as error:
+        raise _refusal(path, error) from error
+    name = f"cannot write {os.fspath(path)}"
     if target.is_dir():
-        raise OutputError(f"cannot write {os.fspath(path)}: it is a folder. Name a file within it.")
+        raise OutputError(f"{name}: it is a folder. Name a file within it.")
     if not target.parent.is_dir():
         folder = target.parent if os.path.islink(path) else Path(path).parent
-        raise OutputError(f"cannot write {os.fspath(path)}: there is no folder {folder}. Create it first.")
-    if target.exists() and not os.access(target, os.W_OK):
-        raise OutputError(
-            f"cannot write {os.fspath(path)}: the file is write-protected. Write elsewhere, or unprotect it."
-        )
-    if not target.exists() and not os.access(target.parent, os.W_OK):
-        raise OutputError(
-            f"cannot write {os.fspath(path)}: folder {target.parent} is write-protected. Write elsewhere."
-        )
+        raise OutputError(f"{name}: there is no folder {folder}. Create it first.")
+    if exists and protected:
+        raise OutputError(f"{name}: the file is write-protected. Write elsewhere, or unprotect it.")
+    if not exists and not os.access(target.parent, os.W_OK):
+        raise OutputError(f"{name}: folder {target.parent} is write-protected. Write elsewhere.")
     return target
 
 

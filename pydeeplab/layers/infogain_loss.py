@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,12 +9,13 @@ import numpy as np
 from pydeeplab.blob import Blob
 from pydeeplab.errors import DataError
 from pydeeplab.layer import register
-from pydeeplab.layers._loss import LOG_THRESHOLD, LossLayer, check_label_count, class_labels, normalization_of
+from pydeeplab.layers._loss import LOG_THRESHOLD, class_labels
+from pydeeplab.layers._softmax_loss import SoftmaxLossLayer
 from pydeeplab.proto import caffe_pb2
 
 
 @register
-class InfogainLoss(LossLayer):
+class InfogainLoss(SoftmaxLossLayer):
     """L = -sum over positions and classes k of H[label, k] ln p_k / Z, p = softmax of the scores.
 
     H comes from the third bottom or, as a BlobProto, from ``infogain_loss_param.source``. Ignoring and normalising are
@@ -26,15 +26,15 @@ class InfogainLoss(LossLayer):
 
     type = "InfogainLoss"
     bottom_count = (2, 3)
-    top_count = (1, 2)
     unpropagated_bottoms = (1, 2)
 
+    @property
+    def class_axis(self) -> int:
+        return int(self.param.infogain_loss_param.axis)
+
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        loss = self.param.loss_param
-        self.ignored = set(loss.ignore_labels) | ({loss.ignore_label} if loss.HasField("ignore_label") else set())
-        self.normalization = normalization_of(loss)
+        super().setup(bottom, top)
         self._source = None if len(bottom) == 3 else self._read(self.param.infogain_loss_param.source)
-        self._probability = self.new_blob()
 
     def _read(self, path: str) -> np.ndarray:
         if not path:
@@ -51,18 +51,10 @@ class InfogainLoss(LossLayer):
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         super().reshape(bottom, top)
-        axis = bottom[0].axis(self.param.infogain_loss_param.axis)
-        shape = bottom[0].shape
-        outer, classes, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-        check_label_count(self, bottom[0], bottom[1], outer, inner)
+        classes = self._view[1]
         gains = bottom[2].count if self._source is None else self._source.size
         if gains != classes**2:
             raise self.shape_error(f"the infogain matrix needs {classes} x {classes} values, got {gains}")
-        self._view, self._spatial = (outer, classes, inner), shape[axis + 1 :]
-        self._probability.reshape_like(bottom[0])
-        if len(top) > 1:
-            top[1].reshape_like(bottom[0])
-            top[1].share_data(self._probability)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         outer, classes, inner = self._view

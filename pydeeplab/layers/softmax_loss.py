@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,11 +9,12 @@ import numpy as np
 from pydeeplab.blob import Blob
 from pydeeplab.errors import DataError
 from pydeeplab.layer import register
-from pydeeplab.layers._loss import VALID, LossLayer, bad_label, check_label_count, normalization_of
+from pydeeplab.layers._loss import VALID, bad_label
+from pydeeplab.layers._softmax_loss import SoftmaxLossLayer
 
 
 @register
-class SoftmaxWithLoss(LossLayer):
+class SoftmaxWithLoss(SoftmaxLossLayer):
     """L = -sum w_l ln p_l / Z over the labels l that are not ignored, p = softmax of the scores.
 
     ``loss_param``: ``ignore_label`` and ``ignore_labels``; ``normalization`` of Z: FULL (all positions), VALID (those
@@ -31,21 +31,21 @@ class SoftmaxWithLoss(LossLayer):
     """
 
     type = "SoftmaxWithLoss"
-    top_count = (1, 2)
+
+    @property
+    def class_axis(self) -> int:
+        return int(self.param.softmax_param.axis)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        loss = self.param.loss_param
-        self.ignored = set(loss.ignore_labels) | ({loss.ignore_label} if loss.HasField("ignore_label") else set())
-        self.normalization = normalization_of(loss)
+        super().setup(bottom, top)
         backend = self.context.backend
         self._ignore = Blob((len(self.ignored),), backend=backend, dtype=np.int32)
         self._ignore.data[...] = sorted(self.ignored)
         self._sums = Blob((4,), backend=backend, dtype=np.float64)
-        self._probability = self.new_blob()
         self._weights: Blob | None = None
         weights = self._class_weights()
         if weights:
-            classes = bottom[0].shape[bottom[0].axis(self.param.softmax_param.axis)]
+            classes = bottom[0].shape[bottom[0].axis(self.class_axis)]
             if len(weights) != classes:
                 raise self.error(f"there are {len(weights)} class weights for {classes} classes; give one for each")
             if min(weights) < 0:
@@ -80,18 +80,6 @@ class SoftmaxWithLoss(LossLayer):
         if not weights:
             raise self.error(f"loss_param.weight_source '{loss.weight_source}' holds no weights", DataError)
         return weights
-
-    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        super().reshape(bottom, top)
-        axis = bottom[0].axis(self.param.softmax_param.axis)
-        shape = bottom[0].shape
-        outer, inner = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
-        check_label_count(self, bottom[0], bottom[1], outer, inner)
-        self._view, self._spatial = (outer, shape[axis], inner), shape[axis + 1 :]
-        self._probability.reshape_like(bottom[0])
-        if len(top) > 1:
-            top[1].reshape_like(bottom[0])
-            top[1].share_data(self._probability)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         outer, classes, inner = self._view

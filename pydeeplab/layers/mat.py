@@ -46,6 +46,15 @@ class _MatFiles(Layer):
             raise self.error(f"{self.field}.source '{param.source}' has no lines", DataError)
         return [word[: len(word) - param.strip] for word in words]
 
+    @property
+    def state(self) -> dict[str, int]:
+        """Which file comes next, by number; can be put back: ``layer.state = saved``."""
+        return {"iteration": self.iteration}
+
+    @state.setter
+    def state(self, saved: dict[str, int]) -> None:
+        self.iteration = int(saved["iteration"])
+
     def path(self, iteration: int, index: int) -> str:
         """The file of a blob in an iteration."""
         name = f"iter_{iteration}" if self.names is None else self.names[iteration]

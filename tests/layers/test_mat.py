@@ -7,6 +7,7 @@ import scipy.io
 from pydeeplab.errors import DataError, LayerError
 from pydeeplab.formats.mat import read_mat, write_mat
 from pydeeplab.net import Net
+from pydeeplab.solver.state import capture, decode, encode, restore
 from tests.layers.nets import inputs_text, net_text
 
 X = np.random.default_rng(1).standard_normal((1, 3, 4, 5)).astype(np.float32)
@@ -121,6 +122,22 @@ def test_read_of_other_shapes_and_types(tmp_path) -> None:
         reader(f'prefix: "{tmp_path}/"')
     with pytest.raises(LayerError, match="batch_size"):
         reader(f'prefix: "{tmp_path}/" batch_size: 0')
+
+
+def test_reading_and_writing_go_on_where_a_state_says(tmp_path) -> None:
+    for i in range(3):
+        write_mat(tmp_path / f"iter_{i}_blob_0.mat", X + i)
+    net, resumed = (reader(f'prefix: "{tmp_path}/"') for _ in range(2))
+    net.forward()
+    net.forward()
+    restore(resumed, decode(encode(capture(net))))
+    np.testing.assert_array_equal(resumed.forward()["y"], X + 2)
+
+    first, second = (writer(f'prefix: "{tmp_path}/out/"') for _ in range(2))
+    first.forward()
+    restore(second, capture(first))
+    second.forward()
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["iter_0_blob_0.mat", "iter_1_blob_0.mat"]
 
 
 def test_written_files_can_be_read_back(tmp_path) -> None:

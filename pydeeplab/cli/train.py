@@ -30,6 +30,7 @@ from typing import IO
 from pydeeplab.cli._findings import CheckProgress, report_lines
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
 from pydeeplab.cli._progress import Progress
+from pydeeplab.cli._spellings import note_gpu, split_stages
 from pydeeplab.cli._tables import has_colours
 from pydeeplab.errors import UsageError, WeightsError
 from pydeeplab.net import ENGINES
@@ -193,10 +194,9 @@ def run(args: argparse.Namespace) -> int:
     if args.iterations is not None and args.iterations < 1:
         raise UsageError("--iterations must be at least 1")
     apply_threads(args)
-    if args.gpu:
-        print("pydeeplab: note: -gpu is ignored; this version computes on the CPU", file=sys.stderr)
+    note_gpu(args)
     source = read_solver(args.solver, defines=defines_of(args))
-    stages = [stage for stage in args.stage.split(",") if stage]
+    stages = split_stages([args.stage])
     if args.dry_run or args.check != "none":
         if not _passes_checks(args, source, stages):
             print(

@@ -70,8 +70,9 @@ def apply_threads(args: argparse.Namespace) -> None:
 def defines_of(args: argparse.Namespace) -> dict[str, str]:
     """The --define options as a mapping."""
     pairs = [text.partition("=") for text in args.define]
-    if wrong := next((name for name, equals, _ in pairs if not equals), None):
-        raise UsageError(f"--define wants NAME=VALUE, got '{wrong}'")
+    wrong = [text for text, (name, equals, _) in zip(args.define, pairs, strict=True) if not (name and equals)]
+    if wrong:
+        raise UsageError(f"--define wants NAME=VALUE, got '{wrong[0]}'")
     return {name: value for name, _, value in pairs}
 
 
@@ -88,7 +89,7 @@ def load_net(args: argparse.Namespace, **options: Any) -> Net:
         **options,
     )
     show_notes(net.source)
-    if args.weights:
+    if args.weights is not None:
         net.copy_from(args.weights)
     return net
 

@@ -177,7 +177,7 @@ def _resolve(args: argparse.Namespace) -> None:
 
 def _build(args: argparse.Namespace) -> Net:
     size = None
-    if args.input_size:
+    if args.input_size is not None:
         try:
             height, width = (int(v) for v in args.input_size.lower().split("x"))
         except ValueError:
@@ -189,7 +189,7 @@ def _build(args: argparse.Namespace) -> Net:
     phase = TRAIN if args.phase == "TRAIN" else TEST
     keep = "outputs" if args.lean else "all"
     net = Net.from_source(source, phase, level=args.level, stages=args.stage, engine=args.engine, keep=keep)
-    if args.weights:
+    if args.weights is not None:
         net.copy_from(args.weights)
     else:
         seed_params(net)

@@ -165,33 +165,74 @@ static int embed_piece(const float *feature, const float *factor, ptrdiff_t n, i
     }
 }
 
-/* Puts the keys of `from` into `into`; number[i] becomes the number there of key i. */
-static int merge(Table *into, const Table *from, int32_t *number)
+/* Distinct keys, or equal ones with the first of each known: a table in parts by the keys' hashes, which threads fill
+ * without meeting each other. */
+enum { PARTS = 16 };
+
+typedef struct {
+    Table part[PARTS];
+    uint64_t *hash; /* of every key */
+} Parts;
+
+static inline int part_of(uint64_t hash) { return (int)(hash >> 60); }
+
+static void parts_free(Parts *parts)
 {
-    enum { AHEAD = 16 };
-    const int words = from->words;
-    uint64_t hash[AHEAD];
-    for (ptrdiff_t i = -AHEAD; i < from->count; i++) {
-        if (i >= 0) {
-            const ptrdiff_t found = table_number(into, from->met + i * words, hash[i % AHEAD], words);
-            if (found < 0)
-                return LATTICE_NO_MEMORY;
-            number[i] = (int32_t)found;
-        }
-        if (i + AHEAD < from->count) {
-            const uint64_t h = hash_key(from->met + (i + AHEAD) * words, words);
-            hash[(i + AHEAD) % AHEAD] = h;
-            table_prefetch(into, h, words);
-        }
-    }
-    return 0;
+    for (int p = 0; p < PARTS; p++)
+        table_free(&parts->part[p]);
+    free(parts->hash);
 }
 
-/* Each piece of the points numbers its own vertices as it meets them; the tables are then merged in the order of the
- * pieces, which gives the numbers that one pass over all points would have given. */
+/* Fills the parts with n packed keys. owner[i] (unless NULL) becomes the index of the first key equal to key i. */
+static int parts_fill(Parts *parts, const uint64_t *key, ptrdiff_t n, int words, int32_t *owner)
+{
+    ptrdiff_t expected[PARTS] = {0};
+    memset(parts, 0, sizeof(*parts));
+    parts->hash = malloc((size_t)n * sizeof(uint64_t) + 1);
+    if (!parts->hash)
+        return LATTICE_NO_MEMORY;
+    FOR_PIECES(n, begin, end, for (ptrdiff_t i = begin; i < end; i++) parts->hash[i] = hash_key(key + i * words, words););
+    for (ptrdiff_t i = 0; i < n; i++)
+        expected[part_of(parts->hash[i])]++;
+    int failed = 0;
+#pragma omp parallel for schedule(dynamic, 1) reduction(min : failed) if (n > GRAIN)
+    for (int p = 0; p < PARTS; p++) {
+        Table *table = &parts->part[p];
+        if (!table_make(table, words, expected[p])) {
+            failed = LATTICE_NO_MEMORY;
+            continue;
+        }
+        for (ptrdiff_t i = 0; i < n; i++)
+            if (part_of(parts->hash[i]) == p) {
+                const ptrdiff_t first = table_put(table, key + i * words, parts->hash[i], i);
+                if (owner)
+                    owner[i] = (int32_t)first;
+            }
+    }
+    return failed;
+}
+
+/* Numbers the vertices of all pieces, whose packed keys stand in a row, in the order in which one pass over all points
+ * would have met them: number[i] for key i. Unpacks the distinct ones; returns how many they are. */
+static ptrdiff_t merge(const uint64_t *packed, ptrdiff_t n, int d, int32_t *number, int16_t *key)
+{
+    const int words = (d + 3) / 4;
+    Parts parts;
+    ptrdiff_t count = parts_fill(&parts, packed, n, words, number);
+    if (!count)
+        for (ptrdiff_t i = 0; i < n; i++) {
+            if (number[i] == i)
+                unpack_key(packed + i * words, d, key + count * d);
+            number[i] = number[i] == i ? (int32_t)count++ : number[number[i]];
+        }
+    parts_free(&parts);
+    return count;
+}
+
+/* Each piece of the points numbers its own vertices as it meets them; the pieces are then merged. */
 ptrdiff_t lattice_embed(const float *feature, ptrdiff_t n, int d, int16_t *key, int32_t *vertex, float *weight)
 {
-    const int k = d + 1;
+    const int k = d + 1, words = (d + 3) / 4;
     const ptrdiff_t least = 2048;
     int pieces = omp_get_max_threads();
     if (pieces > n / least)
@@ -201,8 +242,10 @@ ptrdiff_t lattice_embed(const float *feature, ptrdiff_t n, int d, int16_t *key, 
     for (int j = 0; j < d; j++)
         factor[j] = (float)(1.0 / sqrt((j + 2.0) * (j + 1.0)) * deviation);
     Table *table = calloc((size_t)pieces, sizeof(Table));
-    int32_t **number = calloc((size_t)pieces, sizeof(int32_t *));
-    int failed = table && number ? 0 : LATTICE_NO_MEMORY;
+    ptrdiff_t *first = calloc((size_t)pieces + 1, sizeof(ptrdiff_t));
+    uint64_t *met = NULL;
+    int32_t *number = NULL;
+    int failed = table && first ? 0 : LATTICE_NO_MEMORY;
     if (!failed) {
 #pragma omp parallel for schedule(static, 1) num_threads(pieces) reduction(min : failed)
         for (int p = 0; p < pieces; p++) {
@@ -212,37 +255,47 @@ ptrdiff_t lattice_embed(const float *feature, ptrdiff_t n, int d, int16_t *key, 
             failed = state < failed ? state : failed;
         }
     }
-    for (int p = 1; p < pieces && !failed; p++) {
-        number[p] = malloc((size_t)table[p].count * sizeof(int32_t) + 1);
-        failed = number[p] ? merge(&table[0], &table[p], number[p]) : LATTICE_NO_MEMORY;
-    }
     ptrdiff_t count = failed;
     if (!failed) {
-        count = table[0].count;
-#pragma omp parallel for schedule(static, 1) num_threads(pieces)
-        for (int p = 0; p < pieces; p++) {
-            if (p > 0)
-                for (ptrdiff_t e = n * p / pieces * k; e < n * (p + 1) / pieces * k; e++)
-                    vertex[e] = number[p][vertex[e]];
-            for (ptrdiff_t v = count * p / pieces; v < count * (p + 1) / pieces; v++)
-                unpack_key(table[0].met + v * table[0].words, d, key + v * d);
+        for (int p = 0; p < pieces; p++)
+            first[p + 1] = first[p] + table[p].count;
+        count = first[pieces];
+        if (pieces > 1) {
+            met = malloc((size_t)(count * words) * sizeof(uint64_t) + 1);
+            number = malloc((size_t)count * sizeof(int32_t) + 1);
+            failed = met && number ? 0 : LATTICE_NO_MEMORY;
         }
     }
-    for (int p = 0; p < pieces && table; p++) {
+    if (!failed && pieces > 1) {
+#pragma omp parallel for schedule(static, 1) num_threads(pieces)
+        for (int p = 0; p < pieces; p++)
+            memcpy(met + first[p] * words, table[p].met, (size_t)(table[p].count * words) * sizeof(uint64_t));
+        count = merge(met, first[pieces], d, number, key);
+        failed = count < 0 ? (int)count : 0;
+        if (!failed) {
+#pragma omp parallel for schedule(static, 1) num_threads(pieces)
+            for (int p = 1; p < pieces; p++)
+                for (ptrdiff_t e = n * p / pieces * k; e < n * (p + 1) / pieces * k; e++)
+                    vertex[e] = number[first[p] + vertex[e]];
+        }
+    } else if (!failed)
+        for (ptrdiff_t v = 0; v < count; v++)
+            unpack_key(table[0].met + v * words, d, key + v * d);
+    for (int p = 0; p < pieces && table; p++)
         table_free(&table[p]);
-        if (number)
-            free(number[p]);
-    }
     free(table);
+    free(first);
+    free(met);
     free(number);
-    return count;
+    return failed ? failed : count;
 }
 
 /* Looks up the minus neighbours of vertices begin..end along one axis; each finds both directions of one edge. */
-static void link_axis(const Table *table, ptrdiff_t begin, ptrdiff_t end, int d, int axis, int32_t *neighbour)
+static void link_axis(const Parts *parts, const uint64_t *packed, ptrdiff_t begin, ptrdiff_t end, int d, int axis,
+                      int32_t *neighbour)
 {
     enum { AHEAD = 16 };
-    const int words = table->words;
+    const int words = (d + 3) / 4;
     uint64_t key[AHEAD][MAX_WORDS], hash[AHEAD], step[MAX_WORDS] = {0};
     for (int j = 0; j < d; j++)
         step[j / 4] -= lane(j);
@@ -250,7 +303,8 @@ static void link_axis(const Table *table, ptrdiff_t begin, ptrdiff_t end, int d,
         step[axis / 4] += (uint64_t)(d + 1) * lane(axis);
     for (ptrdiff_t v = begin - AHEAD; v < end; v++) {
         if (v >= begin) {
-            const uint64_t *slot = table_slot(table, key[(v - begin) % AHEAD], hash[(v - begin) % AHEAD], words);
+            const uint64_t h = hash[(v - begin) % AHEAD];
+            const uint64_t *slot = table_slot(&parts->part[part_of(h)], key[(v - begin) % AHEAD], h, words);
             if (slot[words]) {
                 const ptrdiff_t other = (ptrdiff_t)slot[words] - 1;
                 neighbour[2 * v] = (int32_t)other;
@@ -260,9 +314,9 @@ static void link_axis(const Table *table, ptrdiff_t begin, ptrdiff_t end, int d,
         if (v + AHEAD < end) {
             const int at = (int)((v + AHEAD - begin) % AHEAD);
             for (int w = 0; w < words; w++)
-                key[at][w] = table->met[(v + AHEAD) * words + w] + step[w];
+                key[at][w] = packed[(v + AHEAD) * words + w] + step[w];
             hash[at] = hash_key(key[at], words);
-            table_prefetch(table, hash[at], words);
+            table_prefetch(&parts->part[part_of(hash[at])], hash[at], words);
         }
     }
 }
@@ -270,15 +324,13 @@ static void link_axis(const Table *table, ptrdiff_t begin, ptrdiff_t end, int d,
 int lattice_neighbours(const int16_t *key, ptrdiff_t m, int d, int32_t *neighbour)
 {
     enum { PIECE = 4096 };
-    Table table;
     const int words = (d + 3) / 4;
-    int state = table_make(&table, words, m) ? 0 : LATTICE_NO_MEMORY;
-    uint64_t packed[MAX_WORDS];
-    for (ptrdiff_t v = 0; v < m && !state; v++) {
-        pack_key(key + v * d, d, packed);
-        if (table_number(&table, packed, hash_key(packed, words), words) < 0)
-            state = LATTICE_NO_MEMORY;
-    }
+    uint64_t *packed = malloc((size_t)(m * words) * sizeof(uint64_t) + 1);
+    if (!packed)
+        return LATTICE_NO_MEMORY;
+    FOR_PIECES(m, begin, end, for (ptrdiff_t v = begin; v < end; v++) pack_key(key + v * d, d, packed + v * words););
+    Parts parts;
+    const int state = parts_fill(&parts, packed, m, words, NULL);
     if (!state) {
         const ptrdiff_t pieces = (m + PIECE - 1) / PIECE, all = (d + 1) * m * 2;
         FOR_PIECES(all, begin, end, for (ptrdiff_t i = begin; i < end; i++) neighbour[i] = (int32_t)m;);
@@ -286,10 +338,11 @@ int lattice_neighbours(const int16_t *key, ptrdiff_t m, int d, int32_t *neighbou
         for (ptrdiff_t p = 0; p < pieces * (d + 1); p++) {
             const ptrdiff_t begin = p / (d + 1) * PIECE, end = begin + PIECE < m ? begin + PIECE : m;
             const int axis = (int)(p % (d + 1));
-            link_axis(&table, begin, end, d, axis, neighbour + axis * m * 2);
+            link_axis(&parts, packed, begin, end, d, axis, neighbour + axis * m * 2);
         }
     }
-    table_free(&table);
+    parts_free(&parts);
+    free(packed);
     return state;
 }
 

@@ -2,7 +2,7 @@
 
 It works on the tops of `net_spec`, before any net is built. A map is a tuple ``(axis, scale, shift)``: along the axes
 from ``axis + 1`` on, element x of the one top lies at ``scale * x + shift`` of the other; scale and shift are arrays
-with one entry for all these axes or one for each. (`pydeeplab.alignment` does the same for built nets.)
+with one entry for all these axes or one for each. (`pydeeplab.placement` does the same for built nets.)
 
 Examples
 --------
@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydeeplab.alignment import through_window
 from pydeeplab.errors import UsageError
 from pydeeplab.net_spec import Function, Top, layers
+from pydeeplab.placement import through_window
 
 __all__ = [
     "PASS_THROUGH_LAYERS",

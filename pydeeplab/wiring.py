@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from pydeeplab.alignment import Placement, align_crop, place
 from pydeeplab.blob import Blob
 from pydeeplab.errors import LayerError, PrototxtError, did_you_mean
 from pydeeplab.layer import Layer, LayerContext, layer_class
 from pydeeplab.node import Node, reraise
 from pydeeplab.params import ParamTable
+from pydeeplab.placement import Placement, align_crop, place
 
 __all__ = ["Wiring", "check_names"]
 

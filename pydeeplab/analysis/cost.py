@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydeeplab.net import Net
     from pydeeplab.node import Node
+    from pydeeplab.params import Param
 
 __all__ = ["Parameters", "activation_peak", "count_parameters", "multiply_adds", "new_activations"]
 
@@ -46,17 +47,19 @@ class Parameters:
         return Parameters(self.learned + other.learned, self.frozen + other.frozen, self.statistics + other.statistics)
 
 
+def _counted(param: Param) -> Parameters:
+    """One parameter blob, in the column where it belongs."""
+    count, kind = param.blob.count, param.layer.type
+    if kind == "BatchNorm" or (kind == "BN" and param.blob_index >= 2):
+        return Parameters(statistics=count)
+    return Parameters(learned=count) if param.lr_mult else Parameters(frozen=count)
+
+
 def count_parameters(net: Net) -> list[Parameters]:
     """The parameters that each layer owns, in the order of ``net.nodes``."""
     counts = {id(node.layer): Parameters() for node in net.nodes}
     for param in net.learnable_params:
-        if param.layer.type in ("BatchNorm", "BN"):
-            new = Parameters(statistics=param.blob.count)
-            if param.layer.type == "BN" and param.blob_index < 2:
-                new = Parameters(learned=param.blob.count) if param.lr_mult else Parameters(frozen=param.blob.count)
-        else:
-            new = Parameters(learned=param.blob.count) if param.lr_mult else Parameters(frozen=param.blob.count)
-        counts[id(param.layer)] += new
+        counts[id(param.layer)] += _counted(param)
     return [counts[id(node.layer)] for node in net.nodes]
 
 
@@ -94,10 +97,9 @@ def activation_peak(net: Net) -> tuple[int, str]:
             key = id(blob.data_storage)
             last[key] = index
             size[key] = max(size.get(key, 0), blob.count)
-    blobs = dict(zip(net.blobs, net.blobs.values(), strict=True))
     for name in (*net.inputs, *net.outputs):
-        if name in blobs:
-            last[id(blobs[name].data_storage)] = len(net.nodes)
+        if name in net.blobs:
+            last[id(net.blobs[name].data_storage)] = len(net.nodes)
     live: set[int] = set()
     peak, where = 0, ""
     for index, node in enumerate(net.nodes):

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from pydeeplab.analysis.axis import Axis
 from pydeeplab.layer import Geometry
+from pydeeplab.placement import window_of
 
 if TYPE_CHECKING:
     from pydeeplab.net import Net
     from pydeeplab.node import Node
 
-__all__ = ["CLASSIFICATION_STRIDE", "Field", "field_of_view", "receptive_fields", "window"]
+__all__ = ["CLASSIFICATION_STRIDE", "Field", "field_of_view", "receptive_fields"]
 
 CLASSIFICATION_STRIDE = 32
 """Output stride of VGG-16 and ResNet-101 as image classifiers, which DeepLab reduces to 8."""
@@ -41,14 +42,6 @@ class Field:
     def step(self) -> tuple[float, float]:
         """Input pixels from one element to the next: the output stride."""
         return float(self.height.step), float(self.width.step)
-
-
-def window(node: Node) -> Geometry | None:
-    """The sliding window of a layer: over its bottom, or, for Deconvolution, over its top."""
-    if node.layer.type == "Deconvolution":
-        found: Geometry | None = node.layer.window.geometry()  # type: ignore[attr-defined]
-        return found
-    return node.layer.geometry
 
 
 def _union(fields: Iterable[Field | None]) -> Field | None:
@@ -85,7 +78,7 @@ def _through(node: Node, fields: Sequence[Field | None]) -> Field | None:
         return None
     if None in fields and layer.type in ("Concat", "Eltwise"):
         return None
-    geometry = window(node)
+    geometry = window_of(node)
     if geometry is not None:
         if layer.type == "Pooling" and layer.param.pooling_param.global_pooling:
             return None

@@ -14,8 +14,9 @@ from pydeeplab.analysis.cost import (
     multiply_adds,
     new_activations,
 )
-from pydeeplab.analysis.receptive import field_of_view, receptive_fields, window
+from pydeeplab.analysis.receptive import field_of_view, receptive_fields
 from pydeeplab.layer import TRAIN
+from pydeeplab.placement import window_of
 
 if TYPE_CHECKING:
     from pydeeplab.net import Net
@@ -88,7 +89,7 @@ class NetSummary:
 
 
 def _layer(node: Node) -> LayerSummary:
-    geometry = window(node)
+    geometry = window_of(node)
     return LayerSummary(
         name=node.name,
         type=node.layer.param.type,

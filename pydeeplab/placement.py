@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from pydeeplab.layer import Geometry
 from pydeeplab.node import Node
 
-__all__ = ["Line", "Placement", "align_crop", "place", "through_window"]
+__all__ = ["Line", "Placement", "align_crop", "place", "through_window", "window_of"]
 
 Line = tuple[Fraction, Fraction]
 """Step and shift: element i is centred at ``step * i + shift``."""
@@ -26,6 +27,14 @@ class Placement:
     root: str
     height: Line = (Fraction(1), Fraction(0))
     width: Line = (Fraction(1), Fraction(0))
+
+
+def window_of(node: Node) -> Geometry | None:
+    """The sliding window of a layer: over its bottom, or, for Deconvolution, over its top."""
+    if node.layer.type == "Deconvolution":
+        found: Geometry | None = node.layer.window.geometry()  # type: ignore[attr-defined]
+        return found
+    return node.layer.geometry
 
 
 def through_window(line: Line, kernel: int, stride: int, pad: int, dilation: int, transposed: bool) -> Line:
@@ -46,9 +55,9 @@ def place(node: Node, known: Mapping[str, Placement]) -> Placement | None:
     if seen is None or spatial != [True, True]:
         return None
     layer = node.layer
-    transposed = layer.type == "Deconvolution"
-    geometry = layer.window.geometry() if transposed else layer.geometry  # type: ignore[attr-defined]
+    geometry = window_of(node)
     if geometry is not None:
+        transposed = layer.type == "Deconvolution"
         lines = [
             through_window(
                 line, geometry.kernel[i], geometry.stride[i], geometry.pad[i], geometry.dilation[i], transposed

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.blob import Blob
 from pydeeplab.crf import PermutohedralLattice
+from pydeeplab.crf._memory import Memory
 from pydeeplab.errors import DataError
 from pydeeplab.layer import Layer, register
 
@@ -66,6 +67,7 @@ class MultiStageMeanfield(Layer):
         potts = self.new_blob(1, 1, classes, classes)
         potts.data[0, 0] = -np.eye(classes)
         self.blobs.append(potts)
+        self._memory = Memory()
         self._spatial_size: tuple[int, int] | None = None
         self._spatial: PermutohedralLattice
         self._bilateral: list[PermutohedralLattice] = []
@@ -104,12 +106,16 @@ class MultiStageMeanfield(Layer):
             )
         top[0].reshape_like(bottom[0])
 
-    def _lattice(self, height: int, width: int, xy_std: float, image: NDArray[Any] | None) -> PermutohedralLattice:
+    def _lattice(
+        self, name: str, height: int, width: int, xy_std: float, image: NDArray[Any] | None
+    ) -> PermutohedralLattice:
+        """The lattice called ``name``, which takes the place of an earlier one of that name."""
         param = self.param.multi_stage_meanfield_param
-        features = np.empty((height * width, 2 if image is None else 2 + len(image)), self.context.dtype)
+        shape = (height * width, 2 if image is None else 2 + len(image))
+        features = self._memory.get("features", shape, self.context.dtype)
         stds = None if image is None else np.full(len(image), param.theta_beta, self.context.dtype)
         self.kernels.lattice_features(image, stds, features, height, width, xy_std)
-        return PermutohedralLattice(features, backend=self.context.backend.name)
+        return PermutohedralLattice(features, backend=self.context.backend.name, memory=self._memory.scope(name))
 
     def _message(self, x: Rows, parameter: int) -> Rows:
         """Mix the classes of each row by a parameter: row i becomes parameter @ row i."""
@@ -124,12 +130,13 @@ class MultiStageMeanfield(Layer):
         param = self.param.multi_stage_meanfield_param
         items, classes, height, width = bottom[0].shape
         if self._spatial_size != (height, width):
-            self._spatial = self._lattice(height, width, param.theta_gamma, None)
+            self._spatial_size = None  # until the new one is complete
+            self._spatial = self._lattice("spatial", height, width, param.theta_gamma, None)
             self._spatial_size = (height, width)
         self._bilateral, self._history = [], []
         unary, initial, images, out = bottom[0].read(), bottom[1].read(), bottom[2].read(), top[0].write()
         for item in range(items):
-            self._bilateral.append(self._lattice(height, width, param.theta_alpha, images[item]))
+            self._bilateral.append(self._lattice(f"item {item}", height, width, param.theta_alpha, images[item]))
             scores = unary[item].reshape(classes, -1).T
             x = np.ascontiguousarray(initial[item].reshape(classes, -1).T)
             history: list[_Iteration] = []

@@ -33,11 +33,11 @@ def _left_in_container() -> int | None:
     return None
 
 
-def available_bytes() -> int | None:
-    """Bytes that can be allocated at present, or None where the system does not tell."""
+def available_bytes(*, swap: bool = True) -> int | None:
+    """Bytes that can be allocated at present, or None where the system does not tell; without ``swap``, in RAM."""
     try:
         memory = _fields("/proc/meminfo")
-        free = 1024 * (memory["MemAvailable"] + memory.get("SwapFree", 0))
+        free = 1024 * (memory["MemAvailable"] + (memory.get("SwapFree", 0) if swap else 0))
     except (OSError, KeyError):
         return None
     left = _left_in_container()

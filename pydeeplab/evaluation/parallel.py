@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
+from pydeeplab.backend.room import available_bytes
 from pydeeplab.errors import PydeeplabError
 from pydeeplab.evaluation.pictures import Picture
 from pydeeplab.evaluation.scoring import PictureScore, Predictor, Rules, score_picture
@@ -76,22 +77,18 @@ def _worthwhile_jobs(seconds: float, pictures: int, threads: int) -> int:
     """As many processes as there are threads, if there is enough to do and memory for them."""
     if seconds * pictures < 3 * _START_SECONDS:
         return 1
-    own, free = _memory()
-    fitting = int(0.8 * free / own) if own and free else threads
+    own, free = _own_bytes(), available_bytes(swap=False)
+    fitting = threads if own is None or free is None else int(0.8 * free / own)
     return max(1, min(threads, fitting))
 
 
-def _memory() -> tuple[int, int]:
-    """This process's memory and what is free beside it, in bytes; zeros where the system does not tell."""
+def _own_bytes() -> int | None:
+    """The memory that this process takes, or None where the system does not tell."""
     try:
-        page = os.sysconf("SC_PAGE_SIZE")
         with open("/proc/self/statm", encoding="ascii") as file:
-            own = int(file.read().split()[1]) * page
-        with open("/proc/meminfo", encoding="ascii") as file:
-            lines = dict(line.split(":", 1) for line in file)
-        return own, int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError, AttributeError):
-        return 0, 0
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None
 
 
 def _begin(predictor: Predictor, rules: Rules, threads: int) -> None:

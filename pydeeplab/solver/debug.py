@@ -24,6 +24,7 @@ class DebugInfo:
         self.active = False
         self._net = net
         self._write = write
+        self._labels = {(p.layer_index, p.blob_index): p.name or str(p.blob_index) for p in net.all_params}
         net.after_forward(self._forward)
         net.after_backward(self._backward)
 
@@ -34,7 +35,7 @@ class DebugInfo:
         for name, blob in zip(node.top_names, node.tops, strict=True):
             self._write(f"    [Forward] Layer {node.name}, top blob {name} data: {_mean(blob.read()):g}")
         for i, blob in enumerate(node.layer.blobs):
-            label = self._label(index, i)
+            label = self._labels[index, i]
             self._write(f"    [Forward] Layer {node.name}, param blob {label} data: {_mean(blob.read()):g}")
 
     def _backward(self, index: int) -> None:
@@ -86,7 +87,3 @@ class DebugInfo:
                     f"    [Update] Layer {param.layer.name}, param blob {label} (owned by layer {owner.layer.name}, "
                     f"param {owner.name or owner.blob_index}) diff: {diff:g}"
                 )
-
-    def _label(self, layer: int, blob: int) -> str:
-        name = next((p.name for p in self._net.all_params if (p.layer_index, p.blob_index) == (layer, blob)), "")
-        return name or str(blob)

@@ -29,6 +29,7 @@ __all__ = [
     "UnsupportedError",
     "UsageError",
     "WeightsError",
+    "counted",
     "did_you_mean",
 ]
 
@@ -67,6 +68,17 @@ class OutputError(PydeeplabError, OSError):
 
 class UnsupportedError(PydeeplabError, NotImplementedError):
     """The request is valid, but this backend or build does not implement it."""
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and what it counts.
+
+    Examples
+    --------
+    >>> counted(1, "layer"), counted(3, "layer")
+    ('1 layer', '3 layers')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

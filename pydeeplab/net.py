@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydeeplab.backend import get_backend
 from pydeeplab.batching import batches, forward_all, forward_backward_all
 from pydeeplab.blob import Blob
-from pydeeplab.errors import UsageError, WeightsError, did_you_mean
+from pydeeplab.errors import UsageError, WeightsError, counted, did_you_mean
 from pydeeplab.formats import LoadReport, load_weights, write_weights
 from pydeeplab.layer import TEST, TRAIN, LayerContext, Workspace
 from pydeeplab.layers.memory_data import MemoryData
@@ -408,9 +408,9 @@ class Net(NetView):
         blank = [n for n in self._unloaded if n in params and not any(b.read().any() for b in params[n])]
         if blank:
             raise WeightsError(
-                f"layer(s) {', '.join(blank)} have weights, but no loaded file holds them and they are all zero: the "
-                "result would mean nothing. Load the right weights, give the layer the name that it has in the weight "
-                "file, or fill net.params[...] by hand."
+                f"no loaded file holds the weights of {counted(len(blank), 'layer')}, and they are all zero: "
+                f"{', '.join(blank)}. The result would mean nothing. Load the right weights, give the layer the name "
+                "that it has in the weight file, or fill net.params[...] by hand."
             )
         self._unloaded = []
 

@@ -18,6 +18,7 @@ import argparse
 import json
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of, load_net, read_inputs
@@ -80,7 +81,8 @@ def _print(result: Comparison) -> None:
         print(_row(error))
     for label, names in (("not in the dump", result.not_recorded), ("not in the net", result.not_in_net)):
         if names:
-            print(f"{label}: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}")
+            text = f"{label}: {', '.join(names[:8])}{f' and {len(names) - 8} more' if len(names) > 8 else ''}"
+            print(textwrap.fill(text, 100, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False))
     if result.agrees:
         print(f"all {len(result.errors)} arrays agree within {result.tolerance:g}")
     for first, title in zip(result.departures, ("first departure", "first departure backward"), strict=False):

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.cli._nets import add_threads_argument, apply_threads
 from pydeeplab.cli._progress import Progress
+from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.crf import NORMALIZATIONS, PRESETS, CRFParameters, DenseCRF, scores_from_labels
 from pydeeplab.crf.files import MAP_SUFFIXES, expand_images, match_files, read_maps
 from pydeeplab.data.classes import ClassSet, class_set
@@ -72,7 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overlay", action="store_true", help="write DIR/<name>_overlay.png too")
     parser.add_argument("--probabilities", action="store_true", help="write DIR/<name>.npy too: float32 (C, H, W)")
     parser.add_argument("--json", action="store_true", help="print a JSON list of what was done")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--quiet", action="store_true", help="neither progress nor a table")
     add_threads_argument(parser)
 
 
@@ -151,4 +152,8 @@ def run(args: argparse.Namespace) -> int:
             progress.advance(image.name)
     if args.json:
         print(json.dumps({"params": str(params), "images": done, "failed": failed}, indent=2))
+    elif done and not args.quiet:
+        rows = [[d["image"], f"{d['seconds']:.2f}", f"{100 * d['changed']:.1f} %", d["labels"]] for d in done]
+        header = ["image", "seconds", "changed", "labels"]
+        print("\n".join(format_table(header, rows, right=[1, 2], colours=has_colours(sys.stdout))))
     return 1 if failed else 0

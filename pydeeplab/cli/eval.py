@@ -230,11 +230,18 @@ def _write(args: argparse.Namespace, evaluation: Evaluation, net: NetPredictor |
         print("\n".join(score_lines(evaluation, colours=has_colours(sys.stdout))))
     if args.trimap:
         write_chart(args.trimap, trimap_chart(evaluation))
+        _say_written(args, args.trimap)
     if args.html:
         maps = _mean_field_maps(evaluation, net, args.iterations_of) if net is not None else []
-        settings = {k: str(v) for k, v in _settings(args, net).items()}
+        settings = {"CRF" if k == "crf" else k: str(v) for k, v in _settings(args, net).items()}
         title = f"Evaluation of {_subject(args)}"
         write_report(args.html, evaluation, title=title, settings=settings, panels=args.panels, maps=maps)
+        _say_written(args, args.html)
+
+
+def _say_written(args: argparse.Namespace, path: str) -> None:
+    if not args.quiet:
+        print(f"wrote {path}", file=sys.stderr)
 
 
 def _subject(args: argparse.Namespace) -> str:

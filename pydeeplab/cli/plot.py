@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     labels = _labels([log.path for log in logs])
     if args.out:
         write_chart(args.out, _chart(args, dict(zip(labels, logs, strict=True))), width, height)
+        print(f"wrote {args.out}", file=sys.stderr)
     if args.json or not args.out:
         _print_table(labels, logs, args.json)
     return 0

@@ -34,7 +34,7 @@ from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.data.classes import read_palette
 from pydeeplab.data.images import IMAGE_SUFFIXES, read_image
 from pydeeplab.data.palette import write_png
-from pydeeplab.errors import PydeeplabError, UsageError
+from pydeeplab.errors import PydeeplabError, UsageError, counted
 from pydeeplab.files import atomic_path
 from pydeeplab.segmentation import Segmentation, Segmenter
 
@@ -194,7 +194,7 @@ def _report(args: argparse.Namespace, done: list[dict[str, Any]], failed: list[d
         rows = [
             [
                 item["image"],
-                f"{item['height']}x{item['width']}",
+                f"{item['height']} x {item['width']}",
                 f"{item['seconds']:.2f}",
                 _shares(item["classes"]),
                 item["files"]["labels"],
@@ -202,12 +202,12 @@ def _report(args: argparse.Namespace, done: list[dict[str, Any]], failed: list[d
             ]
             for item in done
         ]
-        header = ["image", "size", "seconds", "classes", "labels", "notes"]
+        header = ["image", "H x W", "seconds", "classes", "labels", "notes"]
         print("\n".join(format_table(header, rows, right=[2], colours=has_colours(sys.stdout))))
     for item in failed:
         print(f"failed: {item['error']}", file=sys.stderr)
     if failed:
-        print(f"{len(failed)} of {len(failed) + len(done)} pictures failed", file=sys.stderr)
+        print(f"{len(failed)} of {counted(len(failed) + len(done), 'picture')} failed", file=sys.stderr)
 
 
 def _shares(classes: dict[str, dict[str, Any]], most: int = 4) -> str:

@@ -23,7 +23,7 @@ from pydeeplab.analysis import without_data_layers
 from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of
 from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._spellings import add_gpu_argument, note_gpu, split_stages
-from pydeeplab.errors import UsageError
+from pydeeplab.errors import UsageError, counted
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
 from pydeeplab.proto import read_net
@@ -131,7 +131,8 @@ def _print(timings: list[_Timing], backward: bool, threads: int, net: Net, why: 
         print(f"Average Forward-Backward: {total['forward'] + total['backward']:.3f} ms.")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     speed = 2e-6 * macs / total["forward"]
-    print(f"{runs} runs on {threads} threads; {macs / 1e9:.2f} G multiply-adds; {speed:.1f} GFLOP/s")
+    how = f"{counted(runs, 'run')} on {counted(threads, 'thread')}"
+    print(f"{how}; {macs / 1e9:.2f} G multiply-adds; {speed:.1f} GFLOP/s")
     print(
         f"memory: activations {net.activation_bytes() / 2**20:.0f} MiB, shared workspace "
         f"{net.workspace.nbytes / 2**20:.0f} MiB, peak of the process {peak:.0f} MiB"

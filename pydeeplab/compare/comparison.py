@@ -135,7 +135,7 @@ def compare(net: Net, dump: Dump, *, tolerance: float = 1e-5, backward: bool | N
     absent = [n for n, a in inputs.items() if a is None]
     if absent:
         raise DataError(
-            f"the dump has no values for the net's input(s) {', '.join(absent)}; record them as 'in/<blob>'"
+            f"the dump has no values for inputs of the net: {', '.join(absent)}; record them as 'in/<blob>'"
         )
     for key, values in dump.param.items():
         layer, _, index = key.rpartition("/")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.data.images import read_image, read_label
-from pydeeplab.errors import PydeeplabError
+from pydeeplab.errors import PydeeplabError, counted
 from pydeeplab.evaluation.matrix_svg import confusion_svg
 from pydeeplab.evaluation.scoring import Evaluation, PictureScore, unpack_labels
 from pydeeplab.evaluation.style import STYLE
@@ -109,7 +109,7 @@ def _change(before: float, after: float) -> str:
 
 def _settings(evaluation: Evaluation, settings: Mapping[str, str]) -> str:
     ignored = ", ".join(map(str, evaluation.rules.ignore)) or "none"
-    pictures = f"{len(evaluation.scores)} pictures scored"
+    pictures = f"{counted(len(evaluation.scores), 'picture')} scored"
     if evaluation.failed:
         pictures += f', <span class="error">{len(evaluation.failed)} could not be</span>'
     lines = [f"{escape(name)}: {escape(value)}" for name, value in settings.items()]
@@ -169,7 +169,7 @@ def _classes(evaluation: Evaluation) -> str:
             f" No true pixel has {escape(', '.join(absent))}: by the devkit's rule these classes have an IoU of 0 and "
             "count in the mean."
         )
-    return f'<p class="soft">{note}</p><table>{"".join(rows)}</table>'
+    return f'<p class="soft">{note}</p><div class="wide"><table>{"".join(rows)}</table></div>'
 
 
 def _bar(share: float) -> str:
@@ -194,7 +194,9 @@ def _trimap(evaluation: Evaluation) -> str:
 def _pictures(evaluation: Evaluation, count: int) -> str:
     scores = evaluation.sorted_scores()
     groups = [("Best", scores[:count]), ("Worst", scores[::-1][:count])]
-    if len(evaluation.variants) > 1:
+    if len(scores) <= count:
+        groups = [("From best to worst", scores)]
+    elif len(evaluation.variants) > 1:
         first, last = evaluation.variants[0], evaluation.variants[-1]
         changed = sorted(scores, key=lambda s: -abs(np.nan_to_num(s.mean_iou(last) - s.mean_iou(first))))
         groups.append((f"Largest change from {first} to {last}", changed[:count]))

@@ -18,6 +18,7 @@ nav { margin: 12px 0 0; }
 .card b { font-size: 26px; line-height: 1.25; }
 .card span { margin-left: 8px; }
 .card .soft { display: block; margin: 0; }
+.wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 3px 20px 3px 0; border-bottom: 1px solid #eee; text-align: left; vertical-align: middle; }
 th { font-weight: 600; border-bottom: 2px solid #ccc; }

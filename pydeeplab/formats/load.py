@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.blob import Blob
-from pydeeplab.errors import UsageError, WeightsError
+from pydeeplab.errors import UsageError, WeightsError, counted
 from pydeeplab.formats.match import explain_count, explain_shape, fits, is_split_batch_norm
 from pydeeplab.formats.report import LoadReport
 from pydeeplab.formats.weights import LayerWeights, StoredBlob, WeightsFile, describe_shape
@@ -118,7 +118,7 @@ class _Loader:
         if len(stored) > len(blobs) or (absent and not shared):
             found = sum(blob is not None for blob in stored)
             advice = explain_count(name, kind, found, len(blobs))
-            plan.refused[name] = f"{len(blobs)} blobs in the net, {found} in the file. {advice}"
+            plan.refused[name] = f"{counted(len(blobs), 'blob')} in the net, {found} in the file. {advice}"
             return
         self._match(plan, target, stored, strict)
 
@@ -184,7 +184,7 @@ def _refusal(refused: dict[str, str], path: str) -> str:
     message = f"{path} does not fit the net: layer '{name}': {why}"
     if others:
         more = ", ".join(f"'{other}'" for other, _ in others[:5])
-        message += f" {len(others)} more do not fit: {more}{', ...' if len(others) > 5 else ''}."
+        message += f" The same of {counted(len(others), 'more layer')}: {more}{', ...' if len(others) > 5 else ''}."
     return message
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pydeeplab.errors import counted
+
 __all__ = ["LoadReport"]
 
 
@@ -59,7 +61,7 @@ class LoadReport:
     def __str__(self) -> str:
         size = self.parameters
         count = f"{size / 1e6:.1f} M" if size >= 1_000_000 else f"{size / 1e3:.1f} k" if size >= 1000 else str(size)
-        layers = f"{len(self.loaded)} layer{'' if len(self.loaded) == 1 else 's'}"
+        layers = counted(len(self.loaded), "layer")
         parts = [f"loaded {layers} ({count} parameters)" if self.loaded else self._nothing()]
         if self.missing:
             filled = [name for name in self.missing if name not in set(self.left_zero)]

@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 
 from pydeeplab.data.lists import ListEntry
+from pydeeplab.errors import counted
 from pydeeplab.layer import TRAIN
 from pydeeplab.preflight.report import ERROR, NOTE, WARNING
 from pydeeplab.preflight.subject import IMAGE, NONE, PIXEL, Subject, more
@@ -33,7 +34,7 @@ def check_columns(subject: Subject) -> None:
     bare = next((entry for entry in items if entry.label is None), None)
     if bare is not None:
         count = len(items) - items.labelled
-        subject.add(ERROR, "list", f"{items.where(bare)}: no label, unlike other lines ({count} such lines)")
+        subject.add(ERROR, "list", f"{items.where(bare)}: no label, unlike other lines ({counted(count, 'such line')})")
     if subject.kind == IMAGE:
         _check_numbers(subject)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from pydeeplab.errors import counted
 from pydeeplab.layer import TRAIN
 from pydeeplab.preflight.items import ItemCheck
 from pydeeplab.preflight.palettes import explain_values
@@ -34,7 +35,7 @@ def check_values(subject: Subject) -> None:
         subject.add(
             NOTE,
             "label",
-            f"'{subject.items.path}': {indexed} label map(s) are palette PNGs; their indices are the classes "
+            f"'{subject.items.path}': {counted(indexed, 'palette PNG')} among the label maps; indices are the classes "
             "(Caffe would read the palette's greys: 38 for class 1)",
         )
     rule = subject.layer.rule
@@ -54,11 +55,11 @@ def _add_unexpected(subject: Subject, rule: LabelRule, holders: Holders) -> None
             ERROR,
             "label",
             f"{subject.items.where(first.entry)}: unexpected label {value} in '{first.entry.label}' at row {row}, "
-            f"column {column} ({pixels} pixels in {len(holders[value])} file(s))",
+            f"column {column} ({counted(pixels, 'pixel')} in {counted(len(holders[value]), 'file')})",
         )
     if not bad:
         return
-    text = f"layer '{rule.judge}' takes labels {rule}; '{subject.items.path}' has {len(bad)} other value(s)."
+    text = f"layer '{rule.judge}' takes labels {rule}; '{subject.items.path}' has {counted(len(bad), 'other value')}."
     if len(bad) > SHOWN:
         text += f" Also unexpected: {', '.join(map(str, bad[SHOWN:]))}."
     explanation = explain_values(bad, rule.classes)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pydeeplab.data.lists import ImageList
-from pydeeplab.errors import DataError
+from pydeeplab.errors import DataError, counted
 from pydeeplab.preflight.columns import check_columns, check_repeats
 from pydeeplab.preflight.items import ItemCheck, Job, check_items
 from pydeeplab.preflight.labels import check_values
@@ -82,7 +82,7 @@ def _check_problems(subject: Subject) -> None:
             subject.add(ERROR, topic, f"{subject.items.where(check.entry)}: {check.problem}")
         if len(wrong) > SHOWN:
             rest = len(wrong) - SHOWN
-            subject.add(ERROR, topic, f"'{subject.items.path}': {rest} more line(s) with such problems")
+            subject.add(ERROR, topic, f"'{subject.items.path}': {counted(rest, 'more line')} with such problems")
 
 
 def _check_contents(subject: Subject) -> None:

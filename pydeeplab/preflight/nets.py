@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pydeeplab.analysis import summarise
+from pydeeplab.errors import counted
 from pydeeplab.formats import LoadReport
 from pydeeplab.layer import TRAIN
 from pydeeplab.preflight.report import ERROR, NOTE, WARNING, Report
@@ -145,7 +146,8 @@ def check_start(view: NetView, report: Report, loaded: LoadReport | None) -> Non
         report.add(
             severity,
             "weights",
-            f"{len(blank)} layer(s) start at zero, since {known} and they have no weight_filler: {_names(blank)}",
+            f"{counted(len(blank), 'layer')} would start at zero, since {known} and there is no weight_filler: "
+            f"{_names(blank)}",
             "A layer of zeros passes on nothing and, where another follows, learns nothing. Give --weights that hold "
             'them, or a weight_filler such as { type: "msra" }.',
             net=view.role,
@@ -154,7 +156,8 @@ def check_start(view: NetView, report: Report, loaded: LoadReport | None) -> Non
         report.add(
             ERROR,
             "weights",
-            f"{len(frozen)} BatchNorm layer(s) keep their statistics (use_global_stats), but {known}: {_names(frozen)}",
+            f"statistics of {counted(len(frozen), 'BatchNorm layer')} would stay unset (use_global_stats), since "
+            f"{known}: {_names(frozen)}",
             "Give --weights that hold them, or leave use_global_stats out to learn them.",
             net=view.role,
         )

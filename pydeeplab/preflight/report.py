@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pydeeplab.errors import PydeeplabError
+from pydeeplab.errors import PydeeplabError, counted
 
 __all__ = ["ERROR", "NOTE", "SEVERITIES", "WARNING", "Finding", "Report", "Watch", "unwatched"]
 
@@ -92,4 +92,4 @@ class Report:
     def summary(self) -> str:
         """``1 error, 2 warnings, 5 notes``."""
         counts = [(len(self.of(severity)), severity) for severity in SEVERITIES]
-        return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts)
+        return ", ".join(counted(count, name) for count, name in counts)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydeeplab.data.lists import ImageList
+from pydeeplab.errors import counted
 from pydeeplab.preflight.items import ItemCheck
 from pydeeplab.preflight.report import Report
 from pydeeplab.preflight.views import DataLayer, NetView
@@ -52,4 +53,4 @@ class Subject:
 
 def more(count: int, what: str) -> str:
     """`` (and 3 more images)``; empty for none."""
-    return f" (and {count} more {what}{'' if count == 1 else 's'})" if count > 0 else ""
+    return f" (and {counted(count, f'more {what}')})" if count > 0 else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydeeplab.data.prefetch import get_data_workers
-from pydeeplab.errors import PydeeplabError, UsageError
+from pydeeplab.errors import PydeeplabError, UsageError, counted
 from pydeeplab.formats import LoadReport
 from pydeeplab.layer import TRAIN
 from pydeeplab.net import Net
@@ -253,6 +253,7 @@ def _check_snapshots(solver: Any, view: NetView, report: Report) -> None:
         report.add(
             ERROR if each > free else WARNING,
             "snapshot",
-            f"{count} snapshot(s) of {each / 2**20:.0f} MiB do not fit in '{folder}': {free / 2**20:.0f} MiB are free",
+            f"{counted(count, 'snapshot')} of {each / 2**20:.0f} MiB would not fit in '{folder}': "
+            f"{free / 2**20:.0f} MiB are free",
             "Free some space, choose another snapshot_prefix, or a larger snapshot interval.",
         )

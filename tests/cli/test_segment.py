@@ -66,7 +66,7 @@ def test_a_folder_of_pictures(workshop: Workshop, capsys: pytest.CaptureFixture[
     with Image.open(workshop.out / "a.png") as written:
         assert written.getpalette()[:9] == [0, 0, 255, 0, 255, 0, 255, 0, 0]
     text = capsys.readouterr().out
-    for part in ("a.png", "20x31", "b.jpg", "25x16", "green", "%"):
+    for part in ("a.png", "20 x 31", "b.jpg", "25 x 16", "green", "%"):
         assert part in text
 
 

@@ -91,7 +91,7 @@ def test_recorded_parameters_are_used(net: Net) -> None:
 
 
 def test_useless_dumps(net: Net, dump: Dump, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no values for the net's input"):
+    with pytest.raises(DataError, match="no values for inputs of the net: x"):
         compare(net, Dump(data={"c1": dump.data["c1"]}))
     with pytest.raises(DataError, match="no blob in common"):
         compare(net, Dump(inputs=dump.inputs))

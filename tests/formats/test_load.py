@@ -121,7 +121,7 @@ def test_classifier_of_other_classes_is_explained():
         load_weights(net, file)
     message = str(caught.value)
     assert message.startswith("test.caffemodel does not fit the net: layer 'fc8': blob 0 has shape 7x3x1x1 in the net")
-    for part in ("21 outputs", "the net's has 7", "'fc8' to 'fc8_mine'", "num_output: 21", "1 more do not fit: 'fc9'"):
+    for part in ("21 outputs", "the net's has 7", "'fc8' to 'fc8_mine'", "num_output: 21", "1 more layer: 'fc9'"):
         assert part in message
 
 

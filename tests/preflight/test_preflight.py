@@ -173,7 +173,7 @@ def test_values_that_are_no_class_are_named(project: Project) -> None:
     labels[2, 5] = 9
     project.write_label("t2", labels)
     report = project.check()
-    assert has(report, "error", "train.txt:2: unexpected label 9", "row 7, column 30", "23 pixels in 2 file(s)")
+    assert has(report, "error", "train.txt:2: unexpected label 9", "row 7, column 30", "23 pixels in 2 files")
     assert has(report, "error", "layer 'loss' takes labels 0..4 or ignored (255)", "Set ignore_label")
 
 
@@ -189,7 +189,7 @@ def test_palette_files_are_read_as_indices_and_said_so(project: Project) -> None
     write_label_png(project.folder / "t1_label.png", labels, voc_palette())
     report = project.check()
     assert report.ok
-    assert has(report, "note", "1 label map(s) are palette PNGs")
+    assert has(report, "note", "1 palette PNG among the label maps")
 
 
 def test_coloured_labels_are_explained(project: Project) -> None:
@@ -285,7 +285,7 @@ def test_test_iter_covers_the_list(project: Project, count: int, severity: str, 
 def test_layers_that_start_at_zero(project: Project) -> None:
     project.net(filler="")
     report = project.check()
-    assert has(report, "error", "weights", "2 layer(s) start at zero, since no weights are given", "conv1, conv2")
+    assert has(report, "error", "weights", "2 layers would start at zero, since no weights are given", "conv1, conv2")
     assert project.check(resumed=True).ok
     net = pydeeplab.Net(project.folder / "net.prototxt", pydeeplab.TEST)
     for blobs in net.params.values():
@@ -297,7 +297,7 @@ def test_layers_that_start_at_zero(project: Project) -> None:
     text = (project.folder / "net.prototxt").read_text().replace('"conv2"', '"other"')
     (project.folder / "net.prototxt").write_text(text)
     report = project.check(weights=project.folder / "all.caffemodel")
-    assert has(report, "error", "1 layer(s) start at zero, since no loaded file holds it", "other")
+    assert has(report, "error", "1 layer would start at zero, since no loaded file holds it", "other")
 
 
 def test_a_classifier_may_start_at_zero_with_a_warning(project: Project) -> None:
@@ -318,7 +318,7 @@ def test_frozen_statistics_that_nobody_gave(project: Project) -> None:
         )
         report = project.check()
         assert report.ok is ok
-        assert ok or has(report, "error", "1 BatchNorm layer(s) keep their statistics", "bn")
+        assert ok or has(report, "error", "statistics of 1 BatchNorm layer would stay unset", "bn")
 
 
 def test_weights_that_do_not_fit(project: Project) -> None:
@@ -347,7 +347,7 @@ def test_folders_that_may_not_be_written(project: Project, monkeypatch: pytest.M
 def test_snapshots_larger_than_the_disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     full = type("Usage", (), {"free": 1000})()
     monkeypatch.setattr("shutil.disk_usage", lambda path: full)
-    assert has(project.check(), "error", "snapshot", "do not fit", "0 MiB are free")
+    assert has(project.check(), "error", "snapshot", "would not fit", "0 MiB are free")
 
 
 def test_more_memory_than_there_is(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from pydeeplab.formats import LoadReport, load_weights, write_weights
 from pydeeplab.layer import TEST, TRAIN, LayerContext, Workspace
 from pydeeplab.layers.memory_data import MemoryData
 from pydeeplab.lean import AffineChain, LeanPlan
-from pydeeplab.net_view import NetView
+from pydeeplab.net_members import NetMembers
 from pydeeplab.node import Node
 from pydeeplab.proto import NetSource, caffe_pb2, parse_net, read_net
 from pydeeplab.randomness import new_generator
@@ -32,7 +32,7 @@ ENGINES = ("DEFAULT", "CAFFE")
 Callback = Callable[[int], None]
 
 
-class Net(NetView):
+class Net(NetMembers):
     """A net of layers, with pycaffe's members.
 
     Parameters

@@ -12,10 +12,10 @@ from pydeeplab.node import Node
 from pydeeplab.params import Param
 from pydeeplab.wiring import Wiring
 
-__all__ = ["NetView"]
+__all__ = ["NetMembers"]
 
 
-class NetView:
+class NetMembers:
     """The read-only members of `Net`: layers, blobs and parameters, and how they hang together."""
 
     def _show(self, wiring: Wiring) -> None:

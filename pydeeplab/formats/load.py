@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.blob import Blob
 from pydeeplab.errors import UsageError, WeightsError, counted
+from pydeeplab.formats.io import read_weights
 from pydeeplab.formats.match import explain_count, explain_shape, fits, is_split_batch_norm
 from pydeeplab.formats.report import LoadReport
 from pydeeplab.formats.weights import LayerWeights, StoredBlob, WeightsFile, describe_shape
@@ -218,8 +219,6 @@ def load_weights(net: WeightsTarget, files: Source | Sequence[Source]) -> LoadRe
     UsageError
         No file is named.
     """
-    from pydeeplab.formats.io import read_weights
-
     report = LoadReport()
     loader = _Loader(net)
     for source in split_files(files):

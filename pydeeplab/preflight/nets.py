@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pydeeplab.analysis import summarise
+from pydeeplab.backend.room import available_bytes
 from pydeeplab.errors import counted
 from pydeeplab.formats import LoadReport
 from pydeeplab.layer import TRAIN
@@ -54,24 +55,14 @@ def check_crop(view: NetView, layer: DataLayer, report: Report) -> None:
 
 
 def available_memory() -> int | None:
-    """Bytes that a process can get without swapping, as far as the system tells."""
+    """Bytes that a process can get without swapping, or else those of the machine, as far as the system tells."""
+    available = available_bytes(swap=False)
+    if available is not None:
+        return available
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        available = int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        try:
-            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        except (AttributeError, OSError, ValueError):
-            return None
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            with open(path, encoding="ascii") as file:
-                text = file.read().strip()
-        except OSError:
-            continue
-        return min(available, int(text)) if text.isdigit() else available
-    return available
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def _mebibytes(count: float) -> str:

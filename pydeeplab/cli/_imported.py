@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydeeplab.formats import WeightsFile, load_weights
+from pydeeplab.formats.report import listed
 from pydeeplab.formats.torch_names import PORTED_EPS
 from pydeeplab.layer import TEST
 from pydeeplab.net import Net
@@ -32,10 +33,6 @@ def import_report(weights: WeightsFile, net: str | None) -> dict[str, Any]:
     return result
 
 
-def _listed(names: Sequence[str], most: int = 6) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
 def print_import(weights: WeightsFile, result: dict[str, Any]) -> None:
     """Print the report."""
     print(f"{weights.path}: {result['layers']} layers of a PyTorch file, {weights.count} values")
@@ -48,4 +45,4 @@ def print_import(weights: WeightsFile, result: dict[str, Any]) -> None:
         lines.append((f"warning: eps is not {PORTED_EPS:g}, which these ports use, in", result["other_eps"]))
     for title, names in lines:
         if names:
-            print(f"  {title}: {_listed(names)}")
+            print(f"  {title}: {listed(names)}")

@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw, ImageFont
 from pydeeplab.data.palette import Colours, check_labels
 from pydeeplab.errors import DataError, UsageError
 
-__all__ = ["add_legend", "overlay"]
+__all__ = ["add_legend", "label_edges", "overlay"]
 
 
-def _edges(labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Pixels whose right or lower neighbour, or whose left or upper one, has another label."""
+def label_edges(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Pixels (H, W) that have a right, left, upper or lower neighbour with another label."""
     edge = np.zeros(labels.shape, bool)
     across = labels[:, 1:] != labels[:, :-1]
     down = labels[1:] != labels[:-1]
@@ -72,7 +72,7 @@ def overlay(
     colours = np.take(palette, labels, axis=0)
     share = np.full(labels.shape, round(alpha * 256), np.int32)
     if outline:
-        share[_edges(labels)] = 256 if alpha else 0
+        share[label_edges(labels)] = 256 if alpha else 0
     share[np.isin(labels, list(clear))] = 0
     mixed = base.astype(np.int32)
     mixed += ((colours.astype(np.int32) - mixed) * share[:, :, None] + 128) >> 8

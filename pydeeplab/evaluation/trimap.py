@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from pydeeplab.data.drawing import label_edges
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.evaluation.confusion import ConfusionMatrix
 from pydeeplab.evaluation.counting import as_ignored, count_labels
@@ -46,7 +47,7 @@ def border_distance(truth: NDArray[Any], void: int | Collection[int] = 255, arou
     if truth.ndim != 2:
         raise DataError(f"a trimap needs a label map (H, W), got shape {truth.shape}")
     is_void = np.isin(truth, as_ignored(void))
-    border = is_void if around == "void" else _edges(truth)
+    border = is_void if around == "void" else label_edges(truth)
     if not border.any():
         return np.zeros(truth.shape, np.int32)
     distance = ndimage.distance_transform_cdt(~border, "chessboard").astype(np.int32)
@@ -54,16 +55,6 @@ def border_distance(truth: NDArray[Any], void: int | Collection[int] = 255, arou
         distance += 1
     distance[is_void] = 0
     return distance
-
-
-def _edges(truth: NDArray[Any]) -> NDArray[np.bool_]:
-    edges = np.zeros(truth.shape, bool)
-    rows, columns = truth[1:] != truth[:-1], truth[:, 1:] != truth[:, :-1]
-    edges[1:] |= rows
-    edges[:-1] |= rows
-    edges[:, 1:] |= columns
-    edges[:, :-1] |= columns
-    return edges
 
 
 class Trimap:

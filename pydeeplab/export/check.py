@@ -15,11 +15,11 @@ from pydeeplab.errors import UnsupportedError
 from pydeeplab.net import Net
 from pydeeplab.seeding import seed_inputs
 
-__all__ = ["OutputError", "check_onnx"]
+__all__ = ["OutputDifference", "check_onnx"]
 
 
 @dataclass(frozen=True)
-class OutputError:
+class OutputDifference:
     """How far one output is from ours: ``relative`` is the largest absolute error over our largest value."""
 
     name: str
@@ -40,7 +40,7 @@ def _session(path: str | os.PathLike[str]) -> Any:
 
 def check_onnx(
     path: str | os.PathLike[str], net: Net, *, seed: int = 0, inputs: Mapping[str, ArrayLike] | None = None
-) -> list[OutputError]:
+) -> list[OutputDifference]:
     """Run an ONNX file and the net on the same input, at the net's present size, and compare all outputs.
 
     Parameters
@@ -56,7 +56,7 @@ def check_onnx(
 
     Returns
     -------
-    list of OutputError
+    list of OutputDifference
         For each output of the net. A NaN on one side only, or another shape, counts as infinitely wrong.
 
     Raises
@@ -74,11 +74,11 @@ def check_onnx(
     return [_compare(name, ours[name], array) for name, array in zip(ours, theirs, strict=True)]
 
 
-def _compare(name: str, ours: Any, theirs: Any) -> OutputError:
+def _compare(name: str, ours: Any, theirs: Any) -> OutputDifference:
     theirs = np.asarray(theirs)
     if ours.shape != theirs.shape or not np.array_equal(np.isfinite(ours), np.isfinite(theirs)):
-        return OutputError(name, ours.shape, float("inf"), float("inf"))
+        return OutputDifference(name, ours.shape, float("inf"), float("inf"))
     finite = np.isfinite(ours)
     worst = float(np.abs(ours[finite].astype(np.float64) - theirs[finite]).max(initial=0))
     largest = float(np.abs(ours[finite]).max(initial=0))
-    return OutputError(name, ours.shape, worst, worst / largest if largest else worst)
+    return OutputDifference(name, ours.shape, worst, worst / largest if largest else worst)

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydeeplab.errors import counted
 
-__all__ = ["LoadReport"]
+__all__ = ["LoadReport", "listed"]
 
 
-def _listed(names: Sequence[str], most: int = 6) -> str:
+def listed(names: Sequence[str], most: int = 6) -> str:
     """Names for a message, the tail counted."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
@@ -65,15 +65,15 @@ class LoadReport:
         parts = [f"loaded {layers} ({count} parameters)" if self.loaded else self._nothing()]
         if self.missing:
             filled = [name for name in self.missing if name not in set(self.left_zero)]
-            left = [f"{_listed(filled)} (left at {'its' if len(filled) == 1 else 'their'} filler)"] if filled else []
-            left += [f"{_listed(self.left_zero)} (all ZERO)"] if self.left_zero else []
+            left = [f"{listed(filled)} (left at {'its' if len(filled) == 1 else 'their'} filler)"] if filled else []
+            left += [f"{listed(self.left_zero)} (all ZERO)"] if self.left_zero else []
             parts.append(f"not in the file: {'; '.join(left)}")
         if self.unused:
-            parts.append(f"unused: {_listed(self.unused)}")
+            parts.append(f"unused: {listed(self.unused)}")
         if self.reshaped:
-            parts.append(f"adapted: {_listed(self.reshaped, 3)}")
+            parts.append(f"adapted: {listed(self.reshaped, 3)}")
         if self.nonfinite:
-            parts.append(f"WARNING: NaN or Inf in {_listed(self.nonfinite)}")
+            parts.append(f"WARNING: NaN or Inf in {listed(self.nonfinite)}")
         return "; ".join(parts)
 
     def _nothing(self) -> str:

@@ -3,13 +3,14 @@
 # make test      all tests
 # make kills     training killed at 20 random moments and resumed, as a test
 # make lint      ruff and mypy
+# make sanitize  tests of kernels, layers and odd files with native code that watches addresses and overflows (gcc)
 # make proto     pydeeplab/proto/caffe.bin from caffe.proto
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 NATIVE = $(wildcard kernels/cpu/*.py* kernels/cpu/*.pxi kernels/cpu/*.c kernels/cpu/*.h) setup.py pyproject.toml
 
-.PHONY: install build demo test kills lint proto clean
+.PHONY: install build demo test kills lint sanitize proto clean
 
 install: $(VENV)/.installed
 
@@ -42,6 +43,20 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# A copy in a folder of its own, so that the checkout keeps its fast kernels; only what has changed is built again.
+SANITIZED = build/sanitize
+SANITIZERS = -fsanitize=address,undefined,float-cast-overflow
+SANITIZED_TESTS ?= tests/backend tests/reference tests/layers tests/crf tests/robustness
+sanitize: install
+	mkdir -p $(SANITIZED)
+	tar -c --exclude='*.so' --exclude=__pycache__ kernels prototxt pydeeplab tests weights README.md LICENSE setup.py \
+	    pyproject.toml | tar -x -C $(SANITIZED)
+	cd $(SANITIZED) && CFLAGS="$(SANITIZERS) -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g" \
+	    LDFLAGS="$(SANITIZERS)" PYDEEPLAB_SYMBOLS=1 $(abspath $(BIN))/python setup.py --quiet build_ext --inplace
+	cd $(SANITIZED) && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	    $(abspath $(BIN))/python -m pytest $(SANITIZED_TESTS)
 
 clean:
 	rm -rf build dist $(VENV) *.egg-info pydeeplab/backend/cpu/*.so demo

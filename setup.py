@@ -2,7 +2,7 @@
 
 Everything declarative is in pyproject.toml. Cython and the kernels' C are compiled from kernels/cpu: each
 ``<stem>.pyx`` becomes ``pydeeplab.backend.cpu.<stem>``, linked with its ``<stem>_*.c``.
-``PYDEEPLAB_STEMS=conv,pooling`` restricts a build to the stems one is working on.
+``PYDEEPLAB_STEMS=conv,pooling`` restricts a build to the stems one is working on; ``PYDEEPLAB_SYMBOLS=1`` keeps symbols.
 """
 
 import os
@@ -29,6 +29,9 @@ COMPILE_FLAGS = [
     "-fvisibility=hidden",
 ]
 
+# Symbols only serve debuggers and sanitizers.
+STRIP = ["-Wl,-s"] if sys.platform == "linux" and not os.environ.get("PYDEEPLAB_SYMBOLS") else []
+
 
 def extensions():
     wanted = set(filter(None, os.environ.get("PYDEEPLAB_STEMS", "").split(",")))
@@ -44,7 +47,7 @@ def extensions():
             include_dirs=[str(KERNELS)],
             depends=[str(KERNELS / h.name) for h in headers],
             extra_compile_args=COMPILE_FLAGS,
-            extra_link_args=["-fopenmp", *(["-Wl,-s"] if sys.platform == "linux" else [])],
+            extra_link_args=["-fopenmp", *STRIP],
         )
 
 

@@ -31,7 +31,7 @@ MOMENTUM, DECAY, POWER = 0.9, 5e-4, 0.9
 def prepare(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """One scene as the net wants it: 3 x H x W, BGR minus mean; labels H x W."""
     image, labels = scene(seed)
-    return (image[..., ::-1].astype(np.float32) - MEAN_BGR).transpose(2, 0, 1), labels.astype(np.float32)
+    return (image[..., ::-1].astype(np.float32) - MEAN_BGR).transpose(2, 0, 1), labels
 
 
 def batches(seeds: range, size: int, ahead: int = 8) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:

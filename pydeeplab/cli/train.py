@@ -229,7 +229,13 @@ def run(args: argparse.Namespace) -> int:
         _begin(solver, args)
         if bar:
             solver.observers.append(stack.enter_context(_Bar(solver, args.iterations)))
-        return _solve(solver, args)
+        code = _solve(solver, args)
+    if code and not args.quiet:
+        print(
+            f"pydeeplab: note: stopped at iteration {solver.iter}; --snapshot auto goes on from the newest snapshot",
+            file=sys.stderr,
+        )
+    return code
 
 
 def _solve(solver: Solver, args: argparse.Namespace) -> int:

@@ -16,14 +16,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pydeeplab.data.palette import decolorize
 from pydeeplab.errors import DataError
 
-__all__ = ["IMAGE_SUFFIXES", "image_size", "read_image", "read_label"]
+__all__ = ["IMAGE_SUFFIXES", "image_size", "read_image", "read_label", "to_gray"]
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 """File name endings that `pydeeplab` takes for pictures when it walks through a folder."""
 
 # Weights of red, green and blue in fixed point, their bits, and what is added before the shift: libpng's for the
 # 0.299 and 0.587 that OpenCV asks of it, those of OpenCV's cvtColor, and those of OpenCV's other readers.
-_LUMA = {"PNG": ((9797, 19234, 3737), 15, 0), "WEBP": ((9798, 19235, 3735), 15, 1 << 14)}
+_CVT_COLOR = ((9798, 19235, 3735), 15, 1 << 14)
+_LUMA = {"PNG": ((9797, 19234, 3737), 15, 0), "WEBP": _CVT_COLOR}
 _OTHER_LUMA = ((4899, 9617, 1868), 14, 1 << 13)
 
 PathLike = str | os.PathLike[str]
@@ -61,6 +62,22 @@ def _bytes_of_16_bits(picture: Image.Image) -> NDArray[np.uint8]:
     return (np.asarray(picture).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
 
 
+def _luma(rgb: NDArray[np.uint8], formula: tuple[tuple[int, int, int], int, int]) -> NDArray[np.uint8]:
+    weights, bits, half = formula
+    return ((rgb.astype(np.int64) @ weights + half) >> bits).astype(np.uint8)
+
+
+def to_gray(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Luminance (H, W) of RGB pixels (H, W, 3) as OpenCV's ``cvtColor`` has it: 0.299 R + 0.587 G + 0.114 B.
+
+    Examples
+    --------
+    >>> to_gray(np.array([[[255, 0, 0], [9, 9, 9]]], np.uint8)).tolist()
+    [[76, 9]]
+    """
+    return _luma(rgb, _CVT_COLOR)
+
+
 def _as_gray(picture: Image.Image) -> NDArray[np.uint8]:
     if picture.mode in ("L", "1", "LA", "La"):
         return np.array(picture.convert("L"))
@@ -68,10 +85,9 @@ def _as_gray(picture: Image.Image) -> NDArray[np.uint8]:
         return _bytes_of_16_bits(picture)
     if picture.format == "JPEG":
         return np.array(picture.convert("L"))
-    rgb = np.asarray(picture.convert("RGB")).astype(np.int64)
-    weights, bits, half = _LUMA.get(picture.format or "", _OTHER_LUMA)
-    luma = ((rgb @ weights + half) >> bits).astype(np.uint8)
-    return np.where((rgb == rgb[..., :1]).all(axis=2), rgb[..., 0].astype(np.uint8), luma)
+    rgb = np.asarray(picture.convert("RGB"))
+    luma = _luma(rgb, _LUMA.get(picture.format or "", _OTHER_LUMA))
+    return np.where((rgb == rgb[..., :1]).all(axis=2), rgb[..., 0], luma)
 
 
 def _as_rgb(picture: Image.Image) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydeeplab.backend import get_backend
 from pydeeplab.crf import CRFParameters, DenseCRF
 from pydeeplab.data.classes import ClassSet, class_set
-from pydeeplab.data.images import read_image
+from pydeeplab.data.images import read_image, to_gray
 from pydeeplab.errors import DataError, LayerError, ShapeError, UsageError
 from pydeeplab.layer import TEST
 from pydeeplab.net import Net
@@ -333,8 +333,7 @@ class Segmenter:
     def _net_pixels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture with as many channels as the net has."""
         if self._gray and image.ndim == 3:
-            luma = image.astype(np.int64) @ (9798, 19235, 3735)
-            image = ((luma + (1 << 14)) >> 15).astype(np.uint8)
+            image = to_gray(image)
         if image.ndim == 2:
             image = np.repeat(image[:, :, None], self._channels, axis=2)
         return np.ascontiguousarray(image)

@@ -1,15 +1,13 @@
 """The kernel table: what every kernel is called, takes and gives, and where its definition comes from.
 
 Each module of this package describes one family of kernels in a list ``KERNELS``; the families carry the same names
-(stems) in ``backend/reference``, in ``kernels/cpu`` and in ``kernels/cuda``. A kernel's arguments are written as text:
+(stems) in ``backend/reference`` and in ``kernels/cpu``. A kernel's arguments are written as text:
 
     in x[N,C,H,W], in? bias[C], out y[N,C,P,Q], out index[N,C,P,Q]:int32, scratch work[*], int kernel_h, float slope
 
 ``in``, ``out`` (overwritten), ``inout`` and ``scratch`` (contents undefined) are C-contiguous arrays of the net's
 floating type unless another is named; ``?`` allows None. Dimensions are symbols that must agree among the arguments;
 ``*`` takes whatever comes. ``int``, ``float`` and ``bool`` are scalars. Arguments are passed by position in this order.
-In C they become a pointer per array (NULL for None), then each symbol once, in order of first appearance, as int64,
-then the scalars (int64, float, int).
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 __all__ = ["Array", "Kernel", "Scalar", "kernel", "kernels", "stems"]
 
@@ -48,7 +46,8 @@ class Scalar:
 class Kernel:
     """One row of the table.
 
-    ``tolerance`` bounds the error against the reference backend, as a share of the largest value (0: equal).
+    ``source`` is the equation or Caffe layer that defines it. ``tolerance`` bounds the error against the reference
+    backend, as a share of the largest value (0: equal).
     ``variant_of`` names the kernel whose cases this faster variant must pass too.
     """
 
@@ -57,17 +56,6 @@ class Kernel:
     source: str
     tolerance: float = 1e-5
     variant_of: str | None = None
-    arrays: tuple[Array, ...] = field(init=False)
-    scalars: tuple[Scalar, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "arrays", tuple(a for a in self.arguments if isinstance(a, Array)))
-        object.__setattr__(self, "scalars", tuple(a for a in self.arguments if isinstance(a, Scalar)))
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """The dimension symbols in order of first appearance."""
-        return tuple(dict.fromkeys(d for a in self.arrays for d in a.dims))
 
 
 def kernel(name: str, signature: str, *, source: str, tolerance: float = 1e-5, variant_of: str | None = None) -> Kernel:

@@ -22,7 +22,7 @@ NORMALIZATIONS = ("after", "symmetric", "before", "none")
 
 _SMALLEST = 1e-20
 _GROUP = 4
-_MOST_CORNERS = 2**31 - 1
+_MOST_CORNERS = 2**31 - 64  # 32-bit places, and the kernels look a few ahead
 
 
 class PermutohedralLattice:

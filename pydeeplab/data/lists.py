@@ -79,6 +79,7 @@ class ImageList:
         split_last: bool = False,
     ):
         self.path = os.fspath(path)
+        self.root_folder = root_folder
         self._entries = []
         for number, line in read_lines(path):
             fields = line.rsplit(None, 1) if split_last else line.split()
@@ -113,3 +114,10 @@ class ImageList:
                 if path is not None and not os.path.exists(path):
                     absent.append((entry, path))
         return absent
+
+    def slash_advice(self, path: str) -> str:
+        """What to do about a path that exists only with a slash between root folder and name; empty for others."""
+        root, name = self.root_folder, path.removeprefix(self.root_folder)
+        if not root or root.endswith("/") or not os.path.exists(os.path.join(root, name)):
+            return ""
+        return f"The root folder is put before each path as it stands: write root_folder: \"{root}/\"."

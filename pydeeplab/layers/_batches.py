@@ -234,7 +234,9 @@ class ListLayer(BatchLayer):
         if absent:
             entry, path = absent[0]
             count = f" ({len(absent)} files of the list are missing)" if len(absent) > 1 else ""
-            raise MissingFileError(f"{self.list.where(entry)}: '{path}' does not exist{count}")
+            advice = self.list.slash_advice(path)
+            joined = f". {advice.removesuffix('.')}" if advice else ""
+            raise MissingFileError(f"{self.list.where(entry)}: '{path}' does not exist{count}{joined}")
         skip_range = int(self.options.rand_skip)
         shuffle = self.seed() if self.options.shuffle else None
         self.order = Order(len(self.list), shuffle, data_seeds().below(skip_range) if skip_range else 0)

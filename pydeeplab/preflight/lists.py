@@ -60,7 +60,8 @@ def _check_existence(subject: Subject) -> None:
     for entry, path in absent[:SHOWN]:
         subject.add(ERROR, "list", f"{subject.items.where(entry)}: '{path}' does not exist")
     if absent:
-        subject.add(ERROR, "list", f"'{subject.items.path}': {len(absent)} of its files do not exist", _ADVICE)
+        advice = subject.items.slash_advice(absent[0][1]) or _ADVICE
+        subject.add(ERROR, "list", f"'{subject.items.path}': {len(absent)} of its files do not exist", advice)
 
 
 def _jobs(subject: Subject, fast: bool) -> list[Job]:

@@ -243,6 +243,14 @@ def test_columns_of_lists(project: Project) -> None:
     assert has(report, "note", "test", "label_type is PIXEL, but 'val.txt' lists no labels", "label_type: NONE")
 
 
+def test_a_slash_missing_after_the_root_folder_is_pointed_out(project: Project) -> None:
+    (project.folder / "train.txt").write_text("t0.png t0_label.png\n")
+    finding = next(f for f in project.check().findings if "2 of its files" in f.message)
+    assert finding.advice.endswith(f'write root_folder: "{project.folder}/".')
+    with pytest.raises(DataError, match="is put before each path as it stands"):
+        pydeeplab.Net(project.folder / "net.prototxt", pydeeplab.TRAIN)
+
+
 def test_the_default_label_type_is_pointed_out(project: Project) -> None:
     text = (project.folder / "net.prototxt").read_text().replace("label_type: PIXEL", "", 1)
     (project.folder / "net.prototxt").write_text(text)

@@ -2,7 +2,8 @@
 
 Everything declarative is in pyproject.toml. Cython and the kernels' C are compiled from kernels/cpu: each
 ``<stem>.pyx`` becomes ``pydeeplab.backend.cpu.<stem>``, linked with its ``<stem>_*.c``.
-``PYDEEPLAB_STEMS=conv,pooling`` restricts a build to the stems one is working on; ``PYDEEPLAB_SYMBOLS=1`` keeps symbols.
+``PYDEEPLAB_STEMS=conv,pooling`` restricts a build to the stems one is working on;
+``PYDEEPLAB_SYMBOLS=1`` keeps symbols.
 """
 
 import os

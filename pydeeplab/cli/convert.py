@@ -38,7 +38,7 @@ from pydeeplab.formats import (
     write_mean,
     write_solver_state,
 )
-from pydeeplab.formats.blobproto import map_file
+from pydeeplab.formats.blobproto import read_file
 from pydeeplab.formats.inspect import Difference, Statistics, compare_arrays, statistics
 from pydeeplab.formats.sniff import identify
 from pydeeplab.formats.weights import describe_shape
@@ -162,7 +162,8 @@ def _net(args: argparse.Namespace) -> Any:
     if args.net is not None:
         return read_net(find_net(args.net)).param
     if args.output and args.output.endswith(".caffemodel") and args.input.endswith(".caffemodel"):
-        return parse_binary_net(map_file(args.input), filename=args.input) if identify(args.input) == "binary" else None
+        if identify(args.input) == "binary":
+            return parse_binary_net(read_file(args.input), filename=args.input)
     return None
 
 

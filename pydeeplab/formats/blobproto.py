@@ -2,36 +2,67 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pydeeplab.backend.room import check_room
 from pydeeplab.errors import WeightsError
 from pydeeplab.files import atomic_path
 from pydeeplab.formats.weights import StoredBlob, describe_shape
 from pydeeplab.proto import wire
 
-__all__ = ["MAX_MESSAGE", "encode_blob", "map_file", "parse_blob", "write_message"]
+__all__ = ["MAX_MESSAGE", "encode_blob", "parse_blob", "read_file", "write_message"]
 
 MAX_MESSAGE = 2**31 - 1
 """The most bytes that a protobuf message may have; Caffe cannot read a larger one."""
+
+_CHUNK, _THREADS = 2**24, 4
+"""Bytes that a thread reads at once, and how many do so."""
 
 _NUM, _WIDTH, _DATA, _DIFF, _SHAPE, _DOUBLE_DATA, _DOUBLE_DIFF = 1, 4, 5, 6, 7, 8, 9
 _RAW_DATA_TYPE, _RAW_DIFF_TYPE, _RAW_DATA, _RAW_DIFF = 10, 11, 12, 13  # NVIDIA's fork
 _RAW_TYPES = {0: "<f8", 1: "<f4", 2: "<f2"}
 
 
-def map_file(path: str | os.PathLike[str]) -> memoryview:
-    """The bytes of a file that is not empty, mapped into memory so that they are read once and when needed."""
-    with open(path, "rb") as file:
-        try:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        except (OSError, ValueError):  # a file system or a pipe that cannot be mapped
-            return memoryview(file.read())
+def read_file(path: str | os.PathLike[str]) -> memoryview:
+    """The bytes of a file, read by several threads.
+
+    It is not mapped into memory: a mapped file that another program cuts short ends this process.
+
+    Raises
+    ------
+    WeightsError
+        The file became shorter while it was read.
+    MemoryError
+        It does not fit into memory.
+    """
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        check_room(size)
+        view = np.empty(size, np.uint8).data
+
+        def read(start: int) -> None:
+            end = min(start + _CHUNK, size)
+            while start < end:
+                count = os.preadv(file.fileno(), [view[start:end]], start)
+                if not count:
+                    raise WeightsError(
+                        f"{os.fspath(path)} became shorter while it was read. Read it again when it is whole."
+                    )
+                start += count
+
+        starts = range(0, size, _CHUNK)
+        if len(starts) > 1:
+            with ThreadPoolExecutor(min(_THREADS, len(starts))) as pool:
+                list(pool.map(read, starts))
+        elif size:
+            read(0)
+    return view
 
 
 def _reals(chunks: Sequence[memoryview | int], dtype: str) -> NDArray[Any] | None:

@@ -6,7 +6,7 @@ import os
 from typing import Any, NamedTuple
 
 from pydeeplab.errors import WeightsError
-from pydeeplab.formats.blobproto import encode_blob, map_file, parse_blob, write_message
+from pydeeplab.formats.blobproto import encode_blob, parse_blob, read_file, write_message
 from pydeeplab.formats.sniff import damaged, identify
 from pydeeplab.formats.weights import LayerWeights, PerLayer, WeightsFile, per_layer
 from pydeeplab.proto import caffe_pb2, wire
@@ -109,7 +109,7 @@ def read_caffemodel(path: str | os.PathLike[str]) -> WeightsFile:
     """
     if identify(path) != "binary":
         raise damaged(path, "is no binary .caffemodel", "Use read_weights, which tells the formats apart.")
-    return parse_caffemodel(map_file(path), os.fspath(path))
+    return parse_caffemodel(read_file(path), os.fspath(path))
 
 
 def write_caffemodel(

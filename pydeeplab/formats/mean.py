@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.errors import WeightsError
 from pydeeplab.files import atomic_path
-from pydeeplab.formats.blobproto import encode_blob, map_file, parse_blob, write_message
+from pydeeplab.formats.blobproto import encode_blob, parse_blob, read_file, write_message
 from pydeeplab.formats.npy import NpyError, read_npy
 from pydeeplab.formats.sniff import damaged, identify
 from pydeeplab.formats.weights import as_real, describe_shape
@@ -46,7 +46,7 @@ def read_mean(path: str | os.PathLike[str]) -> NDArray[Any]:
             raise damaged(path, f"is a damaged .npy ({error})") from error
     elif kind == "binary":
         try:
-            array = parse_blob(map_file(path)).data
+            array = parse_blob(read_file(path)).data
         except WireError as error:
             raise damaged(path, f"is a damaged .binaryproto, or something else ({error})") from error
     else:

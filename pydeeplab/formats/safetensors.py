@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pydeeplab.formats.blobproto import map_file
+from pydeeplab.formats.blobproto import read_file
 from pydeeplab.formats.sniff import damaged
 from pydeeplab.formats.torch_pickle import item_size, read_values
 
@@ -37,7 +37,7 @@ def read_safetensors(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     WeightsError
         The file is damaged, or a tensor has a type that is not read.
     """
-    buffer = map_file(path)
+    buffer = read_file(path)
     try:
         end = 8 + int.from_bytes(buffer[:8], "little")
         header = json.loads(bytes(buffer[8:end]))

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pydeeplab.formats.blobproto import encode_blob, map_file, parse_blob, write_message
+from pydeeplab.formats.blobproto import encode_blob, parse_blob, read_file, write_message
 from pydeeplab.formats.hdf5_tree import hdf5_array, hdf5_children, hdf5_errors, new_hdf5
 from pydeeplab.formats.sniff import damaged, identify
 from pydeeplab.formats.weights import as_real
@@ -63,7 +63,7 @@ def read_solver_state(path: str | os.PathLike[str]) -> SolverState:
 
 def _read_binary(path: str | os.PathLike[str]) -> SolverState:
     state = SolverState(-1)
-    buffer = map_file(path)
+    buffer = read_file(path)
     try:
         for number, value in wire.fields(buffer):
             if number == _ITER and isinstance(value, int):

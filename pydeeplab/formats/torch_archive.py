@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.errors import WeightsError
-from pydeeplab.formats.blobproto import map_file
+from pydeeplab.formats.blobproto import read_file
 from pydeeplab.formats.sniff import damaged
 from pydeeplab.formats.torch_pickle import (
     RefusedPickle,
@@ -145,7 +145,7 @@ class _Reader:
 
 
 def _read_plain(path: str | os.PathLike[str]) -> dict[str, Values]:
-    buffer = map_file(path)
+    buffer = read_file(path)
     reader = _Reader(buffer)
     stream = cast(BinaryIO, reader)
     if load_pickle(stream) != _MAGIC or load_pickle(stream) != _VERSION:

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from pydeeplab import Net
 from pydeeplab.compare import Dump, compare, read_dump
 from pydeeplab.errors import DataError, PydeeplabError, WeightsError
-from pydeeplab.formats import read_mean, read_solver_state, read_weights
+from pydeeplab.formats import blobproto, read_mean, read_solver_state, read_weights
 from pydeeplab.formats.mat import read_mat, variables, write_mat
 from pydeeplab.formats.npy import NpyError, Npz, read_npy
 from tests.robustness.files import ARRAY, NET, READERS, cuts, load, spoiled, write_all
@@ -290,6 +291,29 @@ def test_a_pipe_is_refused_rather_than_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(WeightsError, match="is a pipe or a device"):
         read_weights(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("name", ["w.caffemodel", "s.solverstate", "m.binaryproto"])
+def test_a_file_that_another_program_cuts_short(
+    name: str, good: dict[str, bytes], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(good[name])
+    read = os.preadv
+
+    def read_after_the_cut(*arguments: Any) -> int:
+        os.truncate(path, 10)
+        return read(*arguments)
+
+    monkeypatch.setattr(os, "preadv", read_after_the_cut)
+    with pytest.raises(WeightsError, match=r"became shorter while it was read"):
+        READERS[name][-1 if name == "m.binaryproto" else 0](path)
+
+
+def test_large_files_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blobproto, "_CHUNK", 1000)
+    content = np.random.default_rng(0).integers(0, 256, 54_321).astype(np.uint8).tobytes()
+    (tmp_path / "x").write_bytes(content)
+    assert bytes(blobproto.read_file(tmp_path / "x")) == content
 
 
 def test_links_are_followed(tmp_path: Path) -> None:

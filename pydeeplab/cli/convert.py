@@ -161,9 +161,9 @@ def _net(args: argparse.Namespace) -> Any:
     """The NetParameter of --net, or that within IN if both files are caffemodels; else None."""
     if args.net is not None:
         return read_net(find_net(args.net)).param
-    if args.output and args.output.endswith(".caffemodel") and args.input.endswith(".caffemodel"):
-        if identify(args.input) == "binary":
-            return parse_binary_net(read_file(args.input), filename=args.input)
+    both = args.output and args.output.endswith(".caffemodel") and args.input.endswith(".caffemodel")
+    if both and identify(args.input) == "binary":
+        return parse_binary_net(read_file(args.input), filename=args.input)
     return None
 
 

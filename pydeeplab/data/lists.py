@@ -120,4 +120,4 @@ class ImageList:
         root, name = self.root_folder, path.removeprefix(self.root_folder)
         if not root or root.endswith("/") or not os.path.exists(os.path.join(root, name)):
             return ""
-        return f"The root folder is put before each path as it stands: write root_folder: \"{root}/\"."
+        return f'The root folder is put before each path as it stands: write root_folder: "{root}/".'

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydeeplab.errors import OutputError
 
-__all__ = ["atomic_path", "check_target", "write_bytes", "write_text"]
+__all__ = ["atomic_path", "check_target", "make_folder", "write_bytes", "write_text"]
 
 _ADVICE = {
     errno.ENOSPC: "Free some space, or write elsewhere.",
@@ -29,6 +29,23 @@ def _refusal(path: str | os.PathLike[str], error: OSError) -> OutputError:
     why = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
     advice = _ADVICE.get(error.errno or errno.ENOSPC, "Write elsewhere.")
     return OutputError(f"cannot write {os.fspath(path)}: {why}. {advice}")
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder ``path``, made with those above it where there is none.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made, or is a file.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "a file has that name" if isinstance(error, FileExistsError) else os.strerror(error.errno or 0)
+        raise OutputError(f"cannot make the folder {folder}: {why}. Name another.") from None
+    return folder
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:

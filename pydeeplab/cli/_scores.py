@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pydeeplab.cli._tables import format_table
+from pydeeplab.errors import counted
 from pydeeplab.evaluation.scoring import Evaluation
 
 __all__ = ["score_lines"]
@@ -39,7 +40,7 @@ def score_lines(evaluation: Evaluation, *, colours: bool = False) -> list[str]:
     rows = [[name, *map(_per_cent, values)] for name, values in means.items() if values]
     right = range(1, len(matrices) + 1)
     lines += ["", *format_table(["per cent", *evaluation.variants], rows, right=right, colours=colours)]
-    lines += ["", f"{len(evaluation.scores)} pictures, {int(matrices[0].counts.sum())} pixels"]
+    lines += ["", f"{counted(len(evaluation.scores), 'picture')}, {int(matrices[0].counts.sum())} pixels"]
     if absent:
         nowhere = ", ".join(names[i] for i in absent)
         lines.append(f"without a true pixel: {nowhere}; they count in the mean IoU, with 0 where never predicted")

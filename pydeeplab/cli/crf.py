@@ -34,7 +34,7 @@ from pydeeplab.data.drawing import overlay
 from pydeeplab.data.images import read_image, read_label
 from pydeeplab.data.palette import write_label_png, write_png
 from pydeeplab.errors import DataError, UsageError
-from pydeeplab.files import atomic_path
+from pydeeplab.files import atomic_path, make_folder
 
 EXAMPLES = """\
   pydeeplab crf photo.jpg --scores photo.npy -o refined
@@ -138,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
     images = expand_images(args.images)
     suffixes = (".png",) if args.labels else MAP_SUFFIXES
     sources = match_files(images, args.labels or args.scores, suffixes, "label maps" if args.labels else "score maps")
-    Path(args.output).mkdir(parents=True, exist_ok=True)
+    make_folder(args.output)
     crf, done, failed = DenseCRF(params), [], 0
     with Progress(len(images), "crf", quiet=args.quiet) as progress:
         for image, source in zip(images, sources, strict=True):

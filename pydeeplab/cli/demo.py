@@ -21,6 +21,7 @@ from pydeeplab.data.synthetic import CLASSES, IGNORE, scene
 from pydeeplab.errors import UsageError
 from pydeeplab.evaluation import ConfusionMatrix
 from pydeeplab.evaluation.sheet import contact_sheet
+from pydeeplab.files import make_folder
 from pydeeplab.segmentation import Segmentation, Segmenter
 from pydeeplab.segmentation.model import read_model
 
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     crf = model.pop("crf")
     variants = {"net": Segmenter(**model), "net and CRF": Segmenter(**model, crf=crf)}
     scores = {name: ConfusionMatrix(len(CLASSES), IGNORE) for name in variants}
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out)
     rows, captions = [], []
     for index in track(range(args.scored), args.scored, "segmenting", quiet=args.json):
         image, truth = scene(args.seed + index, *SIZE)

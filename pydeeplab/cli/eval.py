@@ -29,7 +29,7 @@ from pydeeplab.cli._tables import has_colours
 from pydeeplab.data.classes import ClassSet, class_set
 from pydeeplab.data.images import read_image, read_label
 from pydeeplab.data.palette import voc_palette
-from pydeeplab.errors import PydeeplabError, UsageError
+from pydeeplab.errors import PydeeplabError, UsageError, counted
 from pydeeplab.evaluation.parallel import score_in_processes, score_in_threads
 from pydeeplab.evaluation.pictures import Picture, pictures_of_folders, pictures_of_list
 from pydeeplab.evaluation.predictors import FilePredictor, NetPredictor
@@ -288,4 +288,4 @@ def _report_failed(evaluation: Evaluation) -> None:
         print(f"not scored: {score.picture.name}: {score.error}", file=sys.stderr)
     if evaluation.failed:
         total = len(evaluation.failed) + len(evaluation.scores)
-        print(f"{len(evaluation.failed)} of {total} pictures could not be scored", file=sys.stderr)
+        print(f"{len(evaluation.failed)} of {counted(total, 'picture')} could not be scored", file=sys.stderr)

@@ -35,7 +35,7 @@ from pydeeplab.data.classes import read_palette
 from pydeeplab.data.images import IMAGE_SUFFIXES, read_image
 from pydeeplab.data.palette import write_png
 from pydeeplab.errors import PydeeplabError, UsageError, counted
-from pydeeplab.files import atomic_path
+from pydeeplab.files import atomic_path, make_folder
 from pydeeplab.segmentation import Segmentation, Segmenter
 
 EXAMPLES = """\
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     segmenter = Segmenter(**segmenter_options(args))
     if args.palette and args.palette != "none":
         segmenter.classes = dataclasses.replace(segmenter.classes, palette=read_palette(args.palette))
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     with Progress(len(files), "segmenting", quiet=len(files) == 1) as progress:

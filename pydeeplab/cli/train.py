@@ -33,6 +33,7 @@ from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._spellings import note_gpu, split_stages
 from pydeeplab.cli._tables import has_colours
 from pydeeplab.errors import UsageError, WeightsError
+from pydeeplab.files import make_folder
 from pydeeplab.net import ENGINES
 from pydeeplab.preflight import check_training
 from pydeeplab.proto import SolverSource, read_solver
@@ -208,7 +209,7 @@ def run(args: argparse.Namespace) -> int:
     prefix = source.param.snapshot_prefix
     folder = Path(prefix).parent
     if not folder.exists():
-        folder.mkdir(parents=True)
+        make_folder(folder)
         print(f"pydeeplab: note: made the folder '{folder}' for snapshots", file=sys.stderr)
     probe(prefix, 0)
     remove_leftovers(prefix)

@@ -17,7 +17,7 @@ import pytest
 from pydeeplab import Net
 from pydeeplab.compare import Dump, write_dump
 from pydeeplab.errors import OutputError, PydeeplabError
-from pydeeplab.files import atomic_path, check_target, write_bytes, write_text
+from pydeeplab.files import atomic_path, check_target, make_folder, write_bytes, write_text
 from pydeeplab.formats import SolverState, write_mean, write_solver_state
 from pydeeplab.formats.mat import write_mat
 
@@ -199,3 +199,13 @@ def test_two_writers_leave_one_whole_file(tmp_path: Path) -> None:
         thread.join()
     assert (tmp_path / "a").read_bytes() in contents
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_folders_are_made_or_refused_in_words(tmp_path: Path) -> None:
+    assert make_folder(tmp_path / "a" / "b").is_dir()
+    assert make_folder(tmp_path / "a").is_dir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file: a file has that name"):
+        make_folder(tmp_path / "file")
+    with pytest.raises(OutputError, match="Not a directory"):
+        make_folder(tmp_path / "file" / "below")

@@ -23,7 +23,7 @@ $(VENV)/.tools: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(VENV)/.installed: $(NATIVE) $(VENV)/.tools
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test]"
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[test]"
 	touch $@
 
 $(VENV)/.lint: pyproject.toml $(VENV)/.installed

@@ -23,7 +23,7 @@ EXAMPLES = """\
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add_net_arguments(parser)
+    add_net_arguments(parser, engine="CAFFE")
     net = next(a for a in parser._actions if a.dest == "net")
     net.nargs, net.required = "?", False
     parser.add_argument("-o", "--output", metavar="FILE", help=".npz or .h5 to write")

@@ -84,7 +84,7 @@ def write_all(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in READERS}
 
 
-def cuts(data: bytes, most: int = 800) -> Iterator[bytes]:
+def cuts(data: bytes, most: int = 400) -> Iterator[bytes]:
     """The data cut short after every byte, or after so many evenly spread ones."""
     return (data[:end] for end in range(0, len(data), max(1, len(data) // most)))
 

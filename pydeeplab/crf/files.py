@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.data.images import IMAGE_SUFFIXES
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.formats.mat import read_mat, variables
+from pydeeplab.formats.npy import Npz, read_npy
 
 __all__ = ["MAP_SUFFIXES", "expand_images", "match_files", "read_maps"]
 
@@ -99,19 +98,19 @@ def read_maps(path: PathLike, key: str | None = None) -> NDArray[Any]:
         The file is missing or damaged, the array is not in it, or has another shape; the message says which.
     """
     source = Path(path)
+    if not source.exists():
+        raise DataError(f"{source} does not exist")
     try:
         if source.suffix == ".mat":
             maps = read_mat(source, _choose(source, variables(source), key))
         elif source.suffix == ".npz":
-            with np.load(source) as arrays:
-                maps = arrays[_choose(source, arrays.files, key)]
+            with Npz(source) as arrays:
+                maps = arrays[_choose(source, list(arrays), key)]
         elif source.suffix == ".npy":
-            maps = np.load(source)
+            maps = read_npy(source)
         else:
             raise DataError(f"{source}: unknown ending '{source.suffix}'; score maps are {', '.join(MAP_SUFFIXES)}")
-    except FileNotFoundError:
-        raise DataError(f"{source} does not exist") from None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{source} cannot be read as {source.suffix}: {error}") from None

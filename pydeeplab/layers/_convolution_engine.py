@@ -65,7 +65,7 @@ def choose_engine(requested: str, problem: Problem, force_nd: bool = False) -> C
     window = problem.window
     if len(window.kernel) > 2:
         return Choice("nd", f"{len(window.kernel)} spatial axes")
-    if force_nd:
+    if force_nd and window.kernel:
         return Choice("nd", "force_nd_im2col")
     if requested == "CAFFE":
         return Choice("im2col", "engine CAFFE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -67,10 +68,9 @@ class DenseCRF(Layer):
         top[0].reshape_like(bottom[0])
 
     def _region(self, item: int, size: Sequence[float], full: Sequence[int]) -> tuple[int, int]:
-        height, width = (min(int(real), whole) for real, whole in zip(size, full, strict=True))
-        if height < 1 or width < 1:
+        if not all(1 <= real < math.inf for real in size):
             raise self.error(f"item {item} has real size {size[0]:g} x {size[1]:g}; it must be at least 1 x 1")
-        return height, width
+        return min(int(size[0]), full[0]), min(int(size[1]), full[1])
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.dense_crf_param

@@ -297,3 +297,15 @@ def test_gradients(kind: str, shape: tuple[int, ...], param: str) -> None:
 
 def test_gradient_of_shared_weights() -> None:
     check_gradient(net_text("Convolution", (1, 2, 5, 6), "num_output: 3 kernel_size: 3 pad: 1", bottoms=2))
+
+
+def test_no_spatial_axes_need_no_columns_even_if_asked() -> None:
+    text = """
+    layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+    layer { name: "c" type: "Convolution" bottom: "x" top: "y"
+      convolution_param { num_output: 4 force_nd_im2col: true weight_filler { type: "xavier" } } }
+    """
+    net = Net.from_text(text)
+    x = np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)
+    y = net.forward(x=x)["y"]
+    np.testing.assert_allclose(y, x @ net.params["c"][0].data.reshape(4, 3).T, rtol=1e-5)

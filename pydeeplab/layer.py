@@ -96,6 +96,8 @@ class Layer:
     """Whether the tops' shapes may change although the bottoms' have not."""
     unpropagated_bottoms: ClassVar[tuple[int, ...]] = ()
     """Bottoms that never get a gradient, such as labels."""
+    label_bottoms: ClassVar[tuple[int, ...]] = ()
+    """Bottoms that hold class numbers, which must not be blended when they are resized."""
     is_loss: ClassVar[bool] = False
     """Whether top 0 has loss weight 1 unless the prototxt says otherwise."""
 

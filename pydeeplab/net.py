@@ -52,7 +52,7 @@ class Net(NetMembers):
     keep : "all", "outputs" or blob names
         "all" keeps every blob (what scripts and training need). Otherwise only the net's outputs and the named blobs
         are kept: memory is reused and runs of pointwise layers are merged, which is faster and leaner; there is then
-        no backward.
+        no backward, and parameters written through views that were taken before the last forward are not noticed.
     defines : mapping, optional
         Values for ``${NAME}`` placeholders in the prototxt.
     dtype

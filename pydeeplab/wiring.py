@@ -129,12 +129,15 @@ class Wiring:
         """Tell layers that resize label maps for losses and accuracies so: class numbers must not be blended."""
         label_uses: dict[str, bool] = {}
         for node in reversed(self.nodes):
+            resizes = hasattr(node.layer, "is_label")
+            passes_on = False
+            if resizes or node.layer.type == "Split":
+                passes_on = all(label_uses.get(name, False) for name in node.top_names)
+            if resizes:
+                node.layer.is_label = passes_on  # type: ignore[attr-defined]
             for item, name in enumerate(node.bottom_names):
-                passes_on = node.layer.type == "Split" and all(label_uses.get(t, False) for t in node.top_names)
-                is_label = passes_on or (item > 0 and item in node.layer.unpropagated_bottoms)
+                is_label = passes_on or item in node.layer.label_bottoms
                 label_uses[name] = label_uses.get(name, True) and is_label
-            if hasattr(node.layer, "is_label"):
-                node.layer.is_label = label_uses.get(node.top_names[0], False)
 
     def _make_tops(self, layer: Layer, param: Any) -> tuple[list[Blob], list[str]]:
         names = list(param.top)

@@ -74,3 +74,30 @@ def test_the_offsets_that_published_nets_state_are_found(net_name: str) -> None:
     assert stated
     found = {name: list(net.layer_dict[name].param.crop_param.offset) for name in stated}
     assert found == {name: [offset[0], offset[-1]] for name, offset in stated.items()}
+
+
+SOFT = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 1 dim: 3 dim: 3 } } }
+layer { name: "target" type: "Input" top: "target" input_param { shape { dim: 1 dim: 1 dim: 6 dim: 6 } } }
+layer { name: "shrink" type: "Interp" bottom: "target" top: "small" interp_param { height: 3 width: 3 } }
+layer { name: "loss" type: "SigmoidCrossEntropyLoss" bottom: "data" bottom: "small" top: "loss" }
+"""
+
+
+def test_what_merely_gets_no_gradient_is_no_label() -> None:
+    net = Net.from_text(SOFT, TRAIN)
+    assert net.layer_dict["shrink"].is_label is False  # type: ignore[attr-defined]
+    net.blobs["target"].data[...] = np.random.default_rng(0).integers(0, 2, (1, 1, 6, 6))
+    net.forward(end="shrink")
+    assert not set(np.unique(net.blobs["small"].data)) <= {0.0, 1.0}
+
+
+def test_labels_stay_labels_through_two_resizings() -> None:
+    second = 'layer { name: "again" type: "Interp" bottom: "small" top: "tiny" interp_param { height: 3 width: 3 } }\n'
+    text = LABELS.replace('bottom: "small" top', 'bottom: "tiny" top') % ""
+    text = text.replace("height: 3 width: 3", "height: 5 width: 5").replace(
+        'layer { name: "loss"', second + 'layer { name: "loss"'
+    )
+    net = Net.from_text(text, TRAIN)
+    assert net.layer_dict["shrink"].is_label  # type: ignore[attr-defined]
+    assert net.layer_dict["again"].is_label  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ class SoftmaxLossLayer(LossLayer):
     """
 
     top_count = (1, 2)
+    label_bottoms = (1,)
 
     @property
     def class_axis(self) -> int:

@@ -25,6 +25,7 @@ class Accuracy(Layer):
     bottom_count = (2, 2)
     top_count = (1, 2)
     unpropagated_bottoms = (0, 1)
+    label_bottoms = (1,)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.accuracy_param

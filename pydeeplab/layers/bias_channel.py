@@ -42,6 +42,7 @@ class BiasChannel(Layer):
     type = "BiasChannel"
     bottom_count = (2, 2)
     unpropagated_bottoms = (1,)
+    label_bottoms = (1,)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.bias_channel_param

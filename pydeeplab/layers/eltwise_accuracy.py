@@ -24,6 +24,7 @@ class EltwiseAccuracy(Layer):
     type = "EltwiseAccuracy"
     bottom_count = (2, 2)
     unpropagated_bottoms = (0, 1)
+    label_bottoms = (1,)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.eltwise_accuracy_param

@@ -19,6 +19,7 @@ class HingeLoss(LossLayer):
     Source: Caffe HingeLoss.
     """
 
+    label_bottoms = (1,)
     type = "HingeLoss"
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -28,6 +28,7 @@ class CensorLabel(Layer):
     type = "CensorLabel"
     bottom_count = (2, 2)
     unpropagated_bottoms = (0, 1)
+    label_bottoms = (0,)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if not self.param.censor_label_param.HasField("ignore_label"):
@@ -56,6 +57,7 @@ class IgnoreOverlay(Layer):
     type = "IgnoreOverlay"
     bottom_count = (2, 2)
     unpropagated_bottoms = (0, 1)
+    label_bottoms = (0, 1)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if bottom[0].shape != bottom[1].shape:
@@ -83,6 +85,7 @@ class Histogram(Layer):
 
     type = "Histogram"
     unpropagated_bottoms = (0,)
+    label_bottoms = (0,)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.histogram_param
@@ -118,6 +121,7 @@ class OneHot(Layer):
 
     type = "OneHot"
     unpropagated_bottoms = (0,)
+    label_bottoms = (0,)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.num_labels = int(self.param.onehot_param.num_labels)

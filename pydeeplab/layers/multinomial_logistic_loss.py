@@ -19,6 +19,7 @@ class MultinomialLogisticLoss(LossLayer):
     Source: Caffe MultinomialLogisticLoss.
     """
 
+    label_bottoms = (1,)
     type = "MultinomialLogisticLoss"
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -31,6 +31,7 @@ class SegAccuracy(Layer):
     type = "SegAccuracy"
     bottom_count = (2, 2)
     unpropagated_bottoms = (0, 1)
+    label_bottoms = (1,)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.ignored = set(self.param.seg_accuracy_param.ignore_label)

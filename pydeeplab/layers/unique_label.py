@@ -32,6 +32,7 @@ class UniqueLabel(Layer):
 
     type = "UniqueLabel"
     unpropagated_bottoms = (0,)
+    label_bottoms = (0,)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.unique_label_param

@@ -2,9 +2,9 @@
 
 Makes the borders of score maps follow the edges of the pictures that they belong to, as DeepLab's post-processing does,
 and writes a label map for every picture: DIR/<name>.png, an index PNG with the palette of the classes. Scores come from
-.npy, .npz or .mat files: (C, H, W) logits (no softmax needed), or what --scores-are says; maps of padded images, larger
-than the picture, are cut to its top left part. Instead of scores, --labels takes label maps that are right with
-probability --gt-prob.
+.npy, .npz, .mat or .bin files: (C, H, W) logits (no softmax needed), or what --scores-are says (DeepLab's .bin files
+hold probabilities); maps of padded images, larger than the picture, are cut to its top left part. Instead of scores,
+--labels takes label maps that are right with probability --gt-prob.
 
 Parameters: --params takes the name of a published setting, or a list such as w=4,xy=121,rgb=5,pos_w=3,pos_xy=3,iter=10,
 or a name followed by changes. w, xy and rgb are the paper's w1, sigma_alpha (pixels) and sigma_beta (grey levels);
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pydeeplab.cli._lists import add_list_arguments, listed_images
 from pydeeplab.cli._nets import add_threads_argument, apply_threads
 from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._tables import format_table, has_colours
@@ -35,6 +36,7 @@ from pydeeplab.data.images import read_image, read_label
 from pydeeplab.data.palette import write_label_png, write_png
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.files import atomic_path, make_folder
+from pydeeplab.formats.bin_map import write_bin
 
 EXAMPLES = """\
   pydeeplab crf photo.jpg --scores photo.npy -o refined
@@ -48,6 +50,7 @@ EXAMPLES = """\
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("images", metavar="IMAGE", nargs="*", help="pictures, or folders of pictures")
+    add_list_arguments(parser)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--scores", metavar="PATH", help="a score file, or a folder of them named as the pictures")
     source.add_argument("--labels", metavar="PATH", help="a label map (PNG), or a folder of them named as the pictures")
@@ -70,6 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--classes", default="voc12", metavar="SET", help="names and palette: a known set or a file (default voc12)"
     )
+    parser.add_argument("--bin", metavar="DIR", help="write DIR/<name>.bin too, as DeepLab's CRF program does")
     parser.add_argument("--overlay", action="store_true", help="write DIR/<name>_overlay.png too")
     parser.add_argument("--probabilities", action="store_true", help="write DIR/<name>.npy too: float32 (C, H, W)")
     parser.add_argument("--json", action="store_true", help="print a JSON list of what was done")
@@ -109,6 +113,8 @@ def _refine_one(
     before = unary[:, : labels.shape[0], : labels.shape[1]].argmax(axis=0)
     target = Path(args.output) / f"{image.stem}.png"
     write_label_png(target, labels, classes.palette)
+    if args.bin:
+        write_bin(Path(args.bin) / f"{image.stem}.bin", labels)
     if args.overlay:
         clear = () if classes.background is None else (classes.background,)
         write_png(target.with_name(f"{image.stem}_overlay.png"), overlay(pixels, labels, classes.palette, clear=clear))
@@ -131,14 +137,17 @@ def run(args: argparse.Namespace) -> int:
         width = max(map(len, PRESETS))
         print("\n".join(f"{name:{width}}  {params}" for name, params in PRESETS.items()))
         return 0
-    if not args.images or not args.output or not (args.scores or args.labels):
-        raise UsageError("give IMAGE..., --scores or --labels, and -o DIR")
+    given = listed_images(args) or args.images
+    if not given or not args.output or not (args.scores or args.labels):
+        raise UsageError("give IMAGE... or --list FILE, --scores or --labels, and -o DIR")
     params, classes = _parameters(args), class_set(args.classes)
     apply_threads(args)
-    images = expand_images(args.images)
+    images = expand_images(given)
     suffixes = (".png",) if args.labels else MAP_SUFFIXES
     sources = match_files(images, args.labels or args.scores, suffixes, "label maps" if args.labels else "score maps")
     make_folder(args.output)
+    if args.bin:
+        make_folder(args.bin)
     crf, done, failed = DenseCRF(params), [], 0
     with Progress(len(images), "crf", quiet=args.quiet) as progress:
         for image, source in zip(images, sources, strict=True):

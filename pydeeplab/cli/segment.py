@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pydeeplab.cli._lists import add_list_arguments, listed_images
 from pydeeplab.cli._nets import apply_threads
 from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._segmenter import (
@@ -43,6 +44,7 @@ EXAMPLES = """\
   pydeeplab segment photos/ -o masks --net deploy.prototxt --weights net.caffemodel --crf --overlay
   pydeeplab segment 'city/*.png' --net deploy.prototxt --weights net.caffemodel --tile 1025 --classes cityscapes --json
   pydeeplab segment photo.jpg --net net.prototxt --weights w.caffemodel --crf=w=4,xy=67,rgb=3
+  pydeeplab segment --list voc12/list/val.txt --root VOC2012 -o masks --net voc12/vgg16_aspp_l --weights w.caffemodel
   pydeeplab segment page.png --net model.prototxt --weights weights.caffemodel --mean 127 --scale 0.0039
 """
 
@@ -50,6 +52,7 @@ EXAMPLES = """\
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("images", metavar="IMAGE", nargs="*", help="pictures, folders of pictures, or quoted patterns")
+    add_list_arguments(parser)
     parser.add_argument(
         "-o", "--out", metavar="DIR", default="segmented", help="folder for results (default: segmented)"
     )
@@ -70,7 +73,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SET",
         help="colours: one of these sets, a file with 'R G B' per line, or 'none' (grey PNGs)",
     )
+    outputs.add_argument("--skip-done", action="store_true", help="leave out pictures whose label map is there")
     outputs.add_argument("--json", action="store_true", help="print the summary as JSON")
+    outputs.add_argument("--quiet", action="store_true", help="print no summary of pictures that went well")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -80,6 +85,9 @@ def run(args: argparse.Namespace) -> int:
     results = result_names(files)
     out = Path(args.out)
     _check_targets(files, results, out)
+    if args.skip_done:
+        kept = [(f, n) for f, n in zip(files, results, strict=True) if not (out / f"{n}.png").is_file()]
+        files, results = [f for f, _ in kept], [n for _, n in kept]
     segmenter = Segmenter(**segmenter_options(args))
     if args.palette and args.palette != "none":
         segmenter.classes = dataclasses.replace(segmenter.classes, palette=read_palette(args.palette))
@@ -101,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _separate_crf(args: argparse.Namespace) -> list[str]:
     """The pictures; ``--crf photo.jpg`` means the picture, not parameters."""
-    images = list(args.images)
+    images = listed_images(args) or list(args.images)
     if args.crf and args.crf != DEFAULT_CRF and Path(args.crf).exists():
         images.append(args.crf)
         args.crf = DEFAULT_CRF
@@ -190,7 +198,7 @@ def _write(args: argparse.Namespace, result: Segmentation, image: NDArray[np.uin
 def _report(args: argparse.Namespace, done: list[dict[str, Any]], failed: list[dict[str, str]]) -> None:
     if args.json:
         print(json.dumps({"images": done, "errors": failed}, indent=2))
-    elif done:
+    elif done and not args.quiet:
         rows = [
             [
                 item["image"],

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from pydeeplab.data.images import IMAGE_SUFFIXES
 from pydeeplab.errors import DataError, UsageError
+from pydeeplab.formats.bin_map import read_bin
 from pydeeplab.formats.mat import read_mat, variables
 from pydeeplab.formats.npy import Npz, read_npy
 
 __all__ = ["MAP_SUFFIXES", "expand_images", "match_files", "read_maps"]
 
-MAP_SUFFIXES = (".npy", ".npz", ".mat")
+MAP_SUFFIXES = (".npy", ".npz", ".mat", ".bin")
 """File name endings of score maps."""
 
 PathLike = str | os.PathLike[str]
@@ -83,12 +84,12 @@ def _match(stem: str, folder: Path, suffixes: Sequence[str]) -> Path | None:
 
 
 def read_maps(path: PathLike, key: str | None = None) -> NDArray[Any]:
-    """Read score maps (C, H, W) from .npy, .npz or .mat; one item of shape (1, C, H, W) is taken too.
+    """Read score maps (C, H, W) from .npy, .npz, .mat or .bin; one item of shape (1, C, H, W) is taken too.
 
     Parameters
     ----------
     path
-        The file; the ending says what it is. A .mat is MatWrite's, [W, H, C, 1].
+        The file; the ending says what it is. A .mat is MatWrite's, [W, H, C, 1]; a .bin holds probabilities.
     key
         Array of an .npz or variable of a .mat; not needed if there is one only, or one called ``data``.
 
@@ -108,6 +109,8 @@ def read_maps(path: PathLike, key: str | None = None) -> NDArray[Any]:
                 maps = arrays[_choose(source, list(arrays), key)]
         elif source.suffix == ".npy":
             maps = read_npy(source)
+        elif source.suffix == ".bin":
+            maps = read_bin(source)
         else:
             raise DataError(f"{source}: unknown ending '{source.suffix}'; score maps are {', '.join(MAP_SUFFIXES)}")
     except (ValueError, OSError) as error:

@@ -177,3 +177,23 @@ def test_equal_names_are_told_apart() -> None:
     assert result_names([Path("x/a.png"), Path("x/a.jpg"), Path("b.png")]) == ["a.png", "a.jpg", "b"]
     with pytest.raises(UsageError, match=r"x/a\.png and y/a\.png would have the same name"):
         result_names([Path("x/a.png"), Path("y/a.png")])
+
+
+def test_a_list_names_the_pictures(workshop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
+    (workshop.folder / "val.txt").write_text("/photos/a.png /masks/a.png\n/photos/b.jpg\n")
+    arguments = ("--list", workshop.folder / "val.txt", "--root", workshop.folder)
+    assert workshop.run(*arguments, "--quiet") == 0
+    assert workshop.written() == ["a.png", "b.png"]
+    assert capsys.readouterr().out == ""
+    (workshop.out / "a.png").unlink()
+    before = (workshop.out / "b.png").stat().st_mtime_ns
+    assert workshop.run(*arguments, "--skip-done", "--json") == 0
+    assert [Path(item["image"]).name for item in json.loads(capsys.readouterr().out)["images"]] == ["a.png"]
+    assert (workshop.out / "b.png").stat().st_mtime_ns == before
+
+
+def test_a_list_and_pictures_exclude_each_other(workshop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
+    assert workshop.run("photo.jpg", "--list", "val.txt") == 2
+    assert "not both" in capsys.readouterr().err
+    assert workshop.run("photo.jpg", "--root", "VOC2012") == 2
+    assert "give --list FILE too" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from PIL import Image
 from pydeeplab.cli import main
 from pydeeplab.crf import refine
 from pydeeplab.data.palette import voc_palette
+from pydeeplab.formats.bin_map import read_bin
 from pydeeplab.formats.mat import write_mat
 from tests.crf.support import picture, softmax
 
@@ -124,7 +125,7 @@ def failure(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int
 def test_wrong_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images, scores, out = folder / "images", folder / "scores", folder / "out"
     code, message = failure(capsys, images, "-o", out)
-    assert (code, "give IMAGE..., --scores or --labels" in message) == (2, True)
+    assert (code, "give IMAGE... or --list FILE, --scores or --labels" in message) == (2, True)
     code, message = failure(capsys, images, "--scores", scores / "one.npy", "-o", out)
     assert (code, "one file, but there are 2 images" in message) == (2, True)
     (scores / "two.npy").unlink()
@@ -174,3 +175,15 @@ def test_an_npz_of_several_arrays_needs_a_key(folder: Path, capsys: pytest.Captu
     assert (code, "has no array 'c', only a, b" in text) == (1, True)
     code, text = failure(capsys, *arguments, "--key", "a")
     assert (code, "score maps have shape (C, H, W)" in text) == (1, True)
+
+
+def test_a_list_of_pictures_and_bin_files(folder: Path) -> None:
+    (folder / "val.txt").write_text("/images/one.png /masks/one.png\n/images/two.png\n")
+    code = run(
+        "--list", folder / "val.txt", "--root", folder, "--scores", folder / "scores", "-o", folder / "out",
+        "--bin", folder / "bin", "--params", PARAMS, "--quiet",
+    )  # fmt: skip
+    assert code == 0
+    for name in ("one", "two"):
+        with Image.open(folder / "out" / f"{name}.png") as png:
+            assert np.array_equal(np.array(png), read_bin(folder / "bin" / f"{name}.bin"))

@@ -17,13 +17,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MatError", "MatVariable", "mat_variables"]
+__all__ = [
+    "NUMERIC_CLASSES",
+    "OTHER_CLASSES",
+    "MatError",
+    "MatVariable",
+    "byte_order",
+    "mat_variables",
+    "matrices",
+    "read_element",
+    "read_head",
+    "read_values",
+]
 
 _INT8, _INT32, _UINT32, _MATRIX, _COMPRESSED = 1, 5, 6, 14, 15
 _ELEMENTS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
-_CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
-_OTHER_CLASSES = {1: "a cell array", 2: "a struct", 3: "an object", 4: "text", 5: "a sparse matrix"}
+NUMERIC_CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
+OTHER_CLASSES = {1: "a cell array", 2: "a struct", 3: "an object", 4: "text", 5: "a sparse matrix"}
 _COMPLEX = 0x800
+_OBJECT = 3
 _HEADER, _HEAD = 128, 4096
 """Bytes of a file's header, and of the decompressed start of a variable that holds its shape and name."""
 _MOST_DEFLATED = 1032
@@ -66,6 +78,11 @@ def mat_variables(buffer: memoryview) -> Iterator[MatVariable]:
     """
     if len(buffer) >= 20 and 0 in buffer[:4]:
         return _version_4(buffer)
+    return _version_5(buffer, byte_order(buffer))
+
+
+def byte_order(buffer: memoryview) -> str:
+    """``<`` or ``>``, as the header of a file of version 5 or 7 says; `MatError` if it is none."""
     if len(buffer) < _HEADER:
         raise MatError(f"{len(buffer)} bytes are too few for one")
     order = {b"IM": "<", b"MI": ">"}.get(bytes(buffer[126:128]))
@@ -73,10 +90,10 @@ def mat_variables(buffer: memoryview) -> Iterator[MatVariable]:
         raise MatError("its header does not say that it is one")
     if struct.unpack_from(f"{order}H", buffer, 124)[0] >> 8 == 2:
         raise MatError("it is of version 7.3 (HDF5); save it with -v7 or older")
-    return _version_5(buffer, order)
+    return order
 
 
-def _element(buffer: memoryview, at: int, order: str) -> tuple[int, memoryview, int]:
+def read_element(buffer: memoryview, at: int, order: str) -> tuple[int, memoryview, int]:
     """Type and data of the element at a byte, and where the next one begins."""
     if at + 8 > len(buffer):
         raise MatError(f"the data end within the element at byte {at}")
@@ -90,14 +107,20 @@ def _element(buffer: memoryview, at: int, order: str) -> tuple[int, memoryview, 
 
 
 def _version_5(buffer: memoryview, order: str) -> Iterator[MatVariable]:
+    for head, body in matrices(buffer, order):
+        yield _describe(head, order, body)
+
+
+def matrices(buffer: memoryview, order: str) -> Iterator[tuple[memoryview, Callable[[], memoryview]]]:
+    """The variables of a file of version 5 or 7: the first bytes of each, and a function that gives all of them."""
     at = _HEADER
     while at < len(buffer):
         start = at
-        kind, data, at = _element(buffer, at, order)
+        kind, data, at = read_element(buffer, at, order)
         if kind == _COMPRESSED:
-            yield _describe(_inflate(data, order, _HEAD), order, partial(_inflate, data, order))
+            yield _inflate(data, order, _HEAD), partial(_inflate, data, order)
         elif kind == _MATRIX:
-            yield _describe(data, order, partial(_given, data))
+            yield data, partial(_given, data)
         else:
             raise MatError(f"byte {start} begins no variable")
 
@@ -124,31 +147,37 @@ def _inflate(data: memoryview, order: str, most: int | None = None) -> memoryvie
     return memoryview(found)
 
 
-def _describe(head: memoryview, order: str, body: Callable[[], memoryview]) -> MatVariable:
-    """What the first three elements of a matrix tell; its values come after them."""
-    kind, flags, at = _element(head, 0, order)
+def read_head(head: memoryview, order: str) -> tuple[int, tuple[int, ...], str, int]:
+    """Class and flags, shape and name of a matrix, and where its values begin; objects have another layout."""
+    kind, flags, at = read_element(head, 0, order)
     if kind != _UINT32 or len(flags) != 8:
         raise MatError("a variable without a class")
     word = struct.unpack_from(f"{order}I", flags)[0]
-    kind, dims, at = _element(head, at, order)
+    kind, dims, at = read_element(head, at, order)
     if kind != _INT32 or len(dims) % 4:
-        return MatVariable("", (), "an object", partial(_no_values, ""))
+        return _OBJECT, (), "", at
     shape = tuple(np.frombuffer(dims, f"{order}i4").tolist())
-    kind, letters, at = _element(head, at, order)
-    name = bytes(letters).decode("latin-1") if kind == _INT8 else ""
-    dtype = _CLASSES.get(word & 0xFF)
+    kind, letters, at = read_element(head, at, order)
+    return word, shape, bytes(letters).decode("latin-1") if kind == _INT8 else "", at
+
+
+def _describe(head: memoryview, order: str, body: Callable[[], memoryview]) -> MatVariable:
+    """What the first three elements of a matrix tell; its values come after them."""
+    word, shape, name, at = read_head(head, order)
+    dtype = NUMERIC_CLASSES.get(word & 0xFF)
     if dtype is None or word & _COMPLEX:
-        other = "complex" if dtype else _OTHER_CLASSES.get(word & 0xFF, "something else")
+        other = "complex" if dtype else OTHER_CLASSES.get(word & 0xFF, "something else")
         return MatVariable(name, shape, other, partial(_no_values, name))
-    return MatVariable(name, shape, "", lambda: _values(name, shape, dtype, body(), at, order))
+    return MatVariable(name, shape, "", lambda: read_values(name, shape, dtype, body(), at, order))
 
 
 def _no_values(name: str) -> NDArray[Any]:
     raise MatError(f"variable '{name}' is no numeric array")
 
 
-def _values(name: str, shape: tuple[int, ...], dtype: str, body: memoryview, at: int, order: str) -> NDArray[Any]:
-    kind, data, _ = _element(body, at, order)
+def read_values(name: str, shape: tuple[int, ...], dtype: str, body: memoryview, at: int, order: str) -> NDArray[Any]:
+    """The values of a numeric matrix, which begin at a byte of its body."""
+    kind, data, _ = read_element(body, at, order)
     if kind not in _ELEMENTS:
         raise MatError(f"variable '{name}' has values of an unknown type ({kind})")
     stored = np.dtype(order + _ELEMENTS[kind])

@@ -241,7 +241,7 @@ def _window_lines(layer: Any) -> list[str]:
         kernel = _per_axis([p.kernel_size] if p.kernel_size else [], p.kernel_h, p.kernel_w, 0)
         stride = _per_axis([], p.stride_h, p.stride_w, p.stride)
         pad = _per_axis([], p.pad_h, p.pad_w, p.pad)
-        dilation, method = "1", f"{get_pooling_types_dict()[p.pool]}, "
+        dilation, method = _per_axis(p.dilation, 0, 0, 1), f"{get_pooling_types_dict()[p.pool]}, "
     else:
         p = layer.convolution_param
         kernel = _per_axis(p.kernel_size, p.kernel_h, p.kernel_w, 0)

@@ -15,6 +15,8 @@ cdef extern from "pooling_loops.h" nogil:
         ptrdiff_t stride_w
         ptrdiff_t pad_h
         ptrdiff_t pad_w
+        ptrdiff_t dilation_h
+        ptrdiff_t dilation_w
 
     int c_max_forward "max_pool_forward"(const Pooling *, const float *, float *, int32_t *)
     void c_max_backward "max_pool_backward"(const Pooling *, const float *, const int32_t *, float *)
@@ -28,11 +30,12 @@ cdef Pooling pooling(const float[:, :, :, ::1] x, const float[:, :, :, ::1] y, t
     cdef Pooling pool
     pool.planes = x.shape[0] * x.shape[1]
     pool.height, pool.width, pool.rows, pool.columns = x.shape[2], x.shape[3], y.shape[2], y.shape[3]
-    pool.kernel_h, pool.kernel_w, pool.stride_h, pool.stride_w, pool.pad_h, pool.pad_w = window
+    pool.kernel_h, pool.kernel_w, pool.stride_h, pool.stride_w = window[:4]
+    pool.pad_h, pool.pad_w, pool.dilation_h, pool.dilation_w = window[4:]
     if pool.height * pool.width > 2**31 - 1:
         raise ValueError(f"a plane of {pool.height} x {pool.width} has too many pixels for 32-bit positions")
-    if min(window[:4]) < 1 or min(window[4:]) < 0:
-        raise ValueError("kernel and stride must be positive, pad not negative")
+    if min(window[:4] + window[6:]) < 1 or min(window[4:6]) < 0:
+        raise ValueError("kernel, stride and dilation must be positive, pad not negative")
     return pool
 
 
@@ -51,7 +54,7 @@ def max_pool_forward(const float[:, :, :, ::1] x, float[:, :, :, ::1] y, int32_t
 
 
 def max_pool_backward(const float[:, :, :, ::1] dy, const int32_t[:, :, :, ::1] index, float[:, :, :, ::1] dx):
-    cdef Pooling pool = pooling(dx, dy, (1, 1, 1, 1, 0, 0))
+    cdef Pooling pool = pooling(dx, dy, (1, 1, 1, 1, 0, 0, 1, 1))
     if dx.size == 0:
         return
     with nogil:

@@ -31,7 +31,7 @@ VECTORISED static void average_plane(const Pooling *pool, const float *x, float 
         const Span rows = row_span(pool, p);
         for (ptrdiff_t w = 0; w < pool->width; w++)
             lines.pixels[w] = 0.0f;
-        for (ptrdiff_t h = rows.begin; h < rows.end; h++)
+        for (ptrdiff_t h = rows.begin; h < rows.end; h += pool->dilation_h)
             add(lines.pixels, x + h * pool->width, pool->width, 1);
         for (ptrdiff_t q = 0; q < pool->columns; q++)
             y[q] = 0.0f;
@@ -66,7 +66,7 @@ VECTORISED static void average_gradient_plane(const Pooling *pool, const float *
                 for (ptrdiff_t j = 0; j < run.last - run.first; j++)
                     lines.pixels[run.start + j * pool->stride_w] += lines.windows[run.first + j];
         }
-        for (ptrdiff_t h = rows.begin; h < rows.end; h++)
+        for (ptrdiff_t h = rows.begin; h < rows.end; h += pool->dilation_h)
             add(dx + h * pool->width, lines.pixels, pool->width, 1);
     }
 }

@@ -7,7 +7,7 @@
 
 typedef struct {
     ptrdiff_t planes, height, width, rows, columns;
-    ptrdiff_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
+    ptrdiff_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
 } Pooling;
 
 /* Functions that need memory return 0, or -1 when it ran out. index may be NULL. */

@@ -29,12 +29,12 @@ VECTORISED static void max_plane_with_index(const Pooling *pool, const float *x,
             y[q] = -FLT_MAX;
             index[q] = NOWHERE;
         }
-        for (ptrdiff_t h = rows.begin; h < rows.end; h++)
+        for (ptrdiff_t h = rows.begin; h < rows.end; h += pool->dilation_h)
             for (ptrdiff_t v = 0; v < pool->kernel_w; v++) {
                 const Run run = column_run(pool, v);
                 const ptrdiff_t n = run.last - run.first;
                 const float *pixels = x + h * pool->width + run.start;
-                const int32_t place = (int32_t)(h * pool->width + v - pool->pad_w);
+                const int32_t place = (int32_t)(h * pool->width + v * pool->dilation_w - pool->pad_w);
                 if (stride == 1)
                     keep_larger(y + run.first, index + run.first, pixels, n, 1, place);
                 else if (stride == 2)
@@ -60,7 +60,7 @@ VECTORISED static void max_plane(const Pooling *pool, const float *x, float *y, 
         const Span rows = row_span(pool, p);
         for (ptrdiff_t w = 0; w < pool->width; w++)
             line[w] = -FLT_MAX;
-        for (ptrdiff_t h = rows.begin; h < rows.end; h++)
+        for (ptrdiff_t h = rows.begin; h < rows.end; h += pool->dilation_h)
             keep_larger_value(line, x + h * pool->width, pool->width, 1);
         for (ptrdiff_t q = 0; q < pool->columns; q++)
             y[q] = -FLT_MAX;

@@ -2,24 +2,24 @@
 
 #include "pooling_window.h"
 
-static float window_sum(const float *x, ptrdiff_t width, Span rows, Span columns)
+static float window_sum(const Pooling *pool, const float *x, Span rows, Span columns)
 {
     float sum = 0.0f;
-    for (ptrdiff_t h = rows.begin; h < rows.end; h++)
-        for (ptrdiff_t w = columns.begin; w < columns.end; w++)
-            sum += x[h * width + w];
+    for (ptrdiff_t h = rows.begin; h < rows.end; h += pool->dilation_h)
+        for (ptrdiff_t w = columns.begin; w < columns.end; w += pool->dilation_w)
+            sum += x[h * pool->width + w];
     return sum;
 }
 
 /* The position at which the running sum reaches the threshold, or -1. */
-static int32_t reach(const float *x, ptrdiff_t width, Span rows, Span columns, float threshold)
+static int32_t reach(const Pooling *pool, const float *x, Span rows, Span columns, float threshold)
 {
     float sum = 0.0f;
-    for (ptrdiff_t h = rows.begin; h < rows.end; h++)
-        for (ptrdiff_t w = columns.begin; w < columns.end; w++) {
-            sum += x[h * width + w];
+    for (ptrdiff_t h = rows.begin; h < rows.end; h += pool->dilation_h)
+        for (ptrdiff_t w = columns.begin; w < columns.end; w += pool->dilation_w) {
+            sum += x[h * pool->width + w];
             if (sum >= threshold)
-                return (int32_t)(h * width + w);
+                return (int32_t)(h * pool->width + w);
         }
     return -1;
 }
@@ -32,8 +32,8 @@ void stochastic_pool_forward(const Pooling *pool, const float *x, const float *u
         const float *image = x + plane * in;
         for (ptrdiff_t i = 0; i < out; i++) {
             const Span rows = row_span(pool, i / pool->columns), columns = column_span(pool, i % pool->columns);
-            const float threshold = u[plane * out + i] * window_sum(image, pool->width, rows, columns);
-            const int32_t position = reach(image, pool->width, rows, columns, threshold);
+            const float threshold = u[plane * out + i] * window_sum(pool, image, rows, columns);
+            const int32_t position = reach(pool, image, rows, columns, threshold);
             index[plane * out + i] = position;
             y[plane * out + i] = position >= 0 ? image[position] : 0.0f;
         }
@@ -49,8 +49,8 @@ void stochastic_pool_average(const Pooling *pool, const float *x, float *y)
         for (ptrdiff_t i = 0; i < out; i++) {
             const Span rows = row_span(pool, i / pool->columns), columns = column_span(pool, i % pool->columns);
             float sum = FLT_MIN, squares = 0.0f;
-            for (ptrdiff_t h = rows.begin; h < rows.end; h++)
-                for (ptrdiff_t w = columns.begin; w < columns.end; w++) {
+            for (ptrdiff_t h = rows.begin; h < rows.end; h += pool->dilation_h)
+                for (ptrdiff_t w = columns.begin; w < columns.end; w += pool->dilation_w) {
                     sum += image[h * pool->width + w];
                     squares += image[h * pool->width + w] * image[h * pool->width + w];
                 }

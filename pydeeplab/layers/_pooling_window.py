@@ -13,24 +13,35 @@ __all__ = ["PoolingWindow", "read_pair", "read_pooling_window"]
 
 @dataclass(frozen=True)
 class PoolingWindow:
-    """Kernel, stride and pad for height and width."""
+    """Kernel, stride, pad and dilation for height and width.
+
+    ``overhang`` is how far the last window may reach beyond image and padding; None stands for stride - 1.
+    """
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
     pad: tuple[int, int]
+    dilation: tuple[int, int] = (1, 1)
+    overhang: int | None = None
 
     @property
     def arguments(self) -> tuple[int, ...]:
         """In the order of the kernels."""
-        return (*self.kernel, *self.stride, *self.pad)
+        return (*self.kernel, *self.stride, *self.pad, *self.dilation)
 
-    def pooled(self, image: tuple[int, int], floor: bool = False) -> tuple[int, int]:
-        """The output size: rounded up (or down), less a last window that would start beyond image and padding."""
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Pixels from the first to the last of a window, holes included."""
+        height, width = (d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+        return height, width
+
+    def pooled(self, image: tuple[int, int]) -> tuple[int, int]:
+        """The output size: as many windows as fit, without those that would start beyond image and padding."""
         sizes = []
-        for n, k, s, p in zip(image, self.kernel, self.stride, self.pad, strict=True):
-            room = n + 2 * p - k
-            size = (room // s if floor else -(-room // s)) + 1
-            sizes.append(size - 1 if any(self.pad) and (size - 1) * s >= n + p else size)
+        for n, e, s, p in zip(image, self.extent, self.stride, self.pad, strict=True):
+            beyond = s - 1 if self.overhang is None else self.overhang
+            size = (n + 2 * p - e + beyond) // s + 1
+            sizes.append(min(size, -(-(n + p) // s)) if any(self.pad) else size)
         return sizes[0], sizes[1]
 
 
@@ -51,23 +62,42 @@ def read_pair(layer: Layer, param: Any, field: str, default: int | None) -> tupl
 
 
 def read_pooling_window(layer: Layer, param: Any) -> PoolingWindow:
-    """Read kernel_size, stride and pad; errors name the layer.
+    """Read kernel_size, stride, pad and, where there are such fields, dilation, round_mode and overhang.
 
     Raises
     ------
     LayerError
-        A field is missing or doubled, kernel or stride is 0, a value is beyond all reason, or pad is not smaller than
-        kernel.
+        A field is missing or doubled, kernel, stride or dilation is 0, a value is beyond all reason, or pad is not
+        smaller than the window. The message names the layer.
     """
     kernel, stride, pad = (read_pair(layer, param, f, d) for f, d in (("kernel_size", None), ("stride", 1), ("pad", 0)))
     if kernel is None:
         raise layer.error("kernel_size (or kernel_h and kernel_w) is missing")
     assert stride is not None
     assert pad is not None
-    check_window_sizes(layer, {"kernel_size": kernel, "stride": stride, "pad": pad})
-    if any(p >= k for p, k in zip(pad, kernel, strict=True)):
+    dilation = _dilation(layer, param)
+    overhang = _overhang(param)
+    check_window_sizes(layer, {"kernel_size": kernel, "stride": stride, "pad": pad, "dilation": dilation})
+    check_window_sizes(layer, {"overhang": [max(overhang or 1, 1)]})
+    window = PoolingWindow(kernel, stride, pad, dilation, overhang)
+    if any(p >= e for p, e in zip(pad, window.extent, strict=True)):
         raise layer.error(
             f"pad must be smaller than the kernel, or windows would see padding only: got pad {pad[0]} x {pad[1]} with "
-            f"kernel {kernel[0]} x {kernel[1]}"
+            f"kernel {window.extent[0]} x {window.extent[1]}"
         )
-    return PoolingWindow(kernel, stride, pad)
+    return window
+
+
+def _dilation(layer: Layer, param: Any) -> tuple[int, int]:
+    given = list(getattr(param, "dilation", ())) or [1]
+    if len(given) > 2:
+        raise layer.error(f"dilation must be given once or as height and width, got {len(given)} values")
+    return given[0], given[-1]
+
+
+def _overhang(param: Any) -> int | None:
+    if "overhang" not in param.DESCRIPTOR.fields_by_name:
+        return None
+    if param.HasField("overhang"):
+        return int(param.overhang)
+    return 0 if param.round_mode == param.FLOOR else None

@@ -22,12 +22,15 @@ class Pooling(Layer):
     """MAX, AVE or STOCHASTIC pooling of N x C x H x W.
 
     Output size: ceil((size + 2 pad - kernel_size) / stride) + 1 (floor with ``round_mode: FLOOR``), less one where the
-    last window would start beyond image and padding. MAX: the first of the largest, and with a second top its position
-    h W + w, for Upsample and Unpooling. AVE: the sum over kernel_size pixels, counting padding as 0, over their number.
-    STOCHASTIC: in training a pixel with probability proportional to its value, in testing the mean weighted by the
-    values; values must not be negative.
+    last window would start beyond image and padding. With ``dilation`` d a window is d (kernel_size - 1) + 1 wide and
+    sees every d-th pixel. ``overhang`` states how far the last window may reach beyond image and padding, in place of
+    the stride - 1 of rounding up and the 0 of rounding down: floor((size + 2 pad - width + overhang) / stride) + 1.
 
-    Source: Caffe Pooling.
+    MAX: the first of the largest, and with a second top its position h W + w, for Upsample and Unpooling. AVE: the sum
+    over kernel_size pixels, counting padding as 0, over their number. STOCHASTIC: in training a pixel with probability
+    proportional to its value, in testing the mean weighted by the values; values must not be negative.
+
+    Source: Caffe Pooling; the dilation is that of Caffe's OpenCL branch, the overhang pydeeplab's own.
     """
 
     type = "Pooling"
@@ -59,10 +62,9 @@ class Pooling(Layer):
         if min(image) < 1:
             raise self.shape_error(f"cannot pool an image without pixels: the bottom's shape is {shape}")
         self._used = self._window or PoolingWindow(image, (1, 1), (0, 0))
-        param = self.param.pooling_param
-        pooled = self._used.pooled(image, param.round_mode == param.FLOOR)
+        pooled = self._used.pooled(image)
         if min(pooled) < 1:
-            kernel, pad = self._used.kernel, self._used.pad
+            kernel, pad = self._used.extent, self._used.pad
             raise self.shape_error(
                 f"the kernel, {kernel[0]} x {kernel[1]}, is larger than the padded bottom: {image[0]} x {image[1]} "
                 f"with pad {pad[0]} x {pad[1]}. Use a larger input, a smaller kernel_size, or global_pooling."
@@ -128,4 +130,4 @@ class Pooling(Layer):
     def geometry(self) -> Geometry | None:
         if self._window is None:
             return None
-        return Geometry(self._window.kernel, self._window.stride, self._window.pad)
+        return Geometry(self._window.kernel, self._window.stride, self._window.pad, self._window.dilation)

@@ -323,3 +323,52 @@ def test_geometry() -> None:
     net = build(source(1, 2, 9, 9) + pooling("kernel_size: 3 stride: 2 pad: 1"))
     assert net.layer_dict["Pooling"].geometry == pydeeplab.layer.Geometry((3, 3), (2, 2), (1, 1))
     assert build(source(1, 2, 9, 9) + pooling("global_pooling: true")).layer_dict["Pooling"].geometry is None
+
+
+def _dilated(x: np.ndarray, kernel: int, rate: int, pad: int, method: str) -> np.ndarray:
+    """Pooling of stride 1, by its definition."""
+    n, taps = x.shape[2], range(0, kernel * rate, rate)
+    width = n + 2 * pad - rate * (kernel - 1)
+    y = np.empty((*x.shape[:2], width, width))
+    for p in range(width):
+        for q in range(width):
+            rows, columns = ([o - pad + t for t in taps if 0 <= o - pad + t < n] for o in (p, q))
+            seen = x[:, :, rows][:, :, :, columns]
+            y[:, :, p, q] = seen.max(axis=(2, 3)) if method == "MAX" else seen.sum(axis=(2, 3)) / kernel**2
+    return y
+
+
+@pytest.mark.parametrize("method", ["MAX", "AVE"])
+@pytest.mark.parametrize("phase", [TRAIN, TEST])
+def test_dilated_windows_see_every_other_pixel(method: str, phase: int) -> None:
+    x = np.random.default_rng(2).standard_normal((2, 3, 9, 9)).astype(np.float32)
+    net = build(source(2, 3, 9, 9) + pooling(f"pool: {method} kernel_size: 3 dilation: 2 pad: 2"), phase)
+    y, _ = run(net, x)
+    assert relative_error(y, _dilated(x, 3, 2, 2, method)) < 1e-6
+
+
+@pytest.mark.parametrize("method", ["MAX", "AVE"])
+def test_gradient_of_dilated_windows(method: str) -> None:
+    param = f"pool: {method} kernel_h: 3 kernel_w: 2 dilation: 2 dilation: 3 pad_h: 2 pad_w: 1 overhang: 2"
+    check_gradient(source(2, 2, 7, 8) + pooling(param), inputs={"x": distinct(2, 2, 7, 8)})
+
+
+@pytest.mark.parametrize("method", ["MAX", "AVE"])
+@pytest.mark.parametrize("size", range(8, 14))
+@pytest.mark.parametrize("window", [(2, 2, 0), (3, 2, 0), (3, 2, 1), (2, 2, 1), (3, 3, 1), (5, 3, 2)])
+def test_overhang_makes_a_pooling_dense(method: str, size: int, window: tuple[int, int, int]) -> None:
+    """A window of stride 1 with an overhang of stride - 1 has all windows of one with a stride, cut ones included."""
+    kernel, stride, pad = window
+    x = np.random.default_rng(3).standard_normal((1, 2, size, size)).astype(np.float32)
+    text = f"pool: {method} kernel_size: {kernel} pad: {pad}"
+    coarse, _ = run(build(source(1, 2, size, size) + pooling(f"{text} stride: {stride}")), x)
+    dense, _ = run(build(source(1, 2, size, size) + pooling(f"{text} overhang: {stride - 1}")), x)
+    assert dense[:, :, ::stride, ::stride].shape == coarse.shape
+    np.testing.assert_allclose(dense[:, :, ::stride, ::stride], coarse, rtol=1e-6)
+
+
+def test_dilation_is_given_once_or_twice() -> None:
+    with pytest.raises(LayerError, match="dilation must be given once or as height and width, got 3 values"):
+        build(source(1, 1, 9, 9) + pooling("kernel_size: 2 dilation: [1, 2, 3]"))
+    with pytest.raises(LayerError, match="dilation must be at least 1"):
+        build(source(1, 1, 9, 9) + pooling("kernel_size: 2 dilation: 0"))

@@ -6,15 +6,22 @@ LOWEST = -np.finfo(np.float32).max
 TINY = np.finfo(np.float32).tiny
 
 
-def _windows(image, pooled, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w):
+def _taps(position, size, kernel, stride, pad, dilation):
+    """A window along one axis: its pixels inside the image, and how many there are before the image cuts it."""
+    start = position * stride - pad
+    first = start + -(min(start, 0) // dilation) * dilation
+    stop = min(start + (kernel - 1) * dilation + 1, size)
+    return slice(min(first, size), max(stop, 0), dilation), min(kernel, -((start - size - pad) // dilation))
+
+
+def _windows(image, pooled, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w):
     """Yield (p, q), the rows and columns inside the image, and the size before the image cuts the window."""
     (height, width), (rows, columns) = image, pooled
     for p in range(rows):
         for q in range(columns):
-            top, left = p * stride_h - pad_h, q * stride_w - pad_w
-            bottom, right = min(top + kernel_h, height + pad_h), min(left + kernel_w, width + pad_w)
-            inside = slice(max(top, 0), max(min(bottom, height), 0)), slice(max(left, 0), max(min(right, width), 0))
-            yield (p, q), inside, (bottom - top) * (right - left)
+            down, full_h = _taps(p, height, kernel_h, stride_h, pad_h, dilation_h)
+            along, full_w = _taps(q, width, kernel_w, stride_w, pad_w, dilation_w)
+            yield (p, q), (down, along), full_h * full_w
 
 
 def _flat(x, rows, columns):

@@ -1,12 +1,13 @@
 """Pooling over rectangular windows.
 
-Window (p, q) covers kernel_h rows from p stride_h - pad_h, and columns likewise, cut to the image. ``index`` is the
+Window (p, q) covers kernel_h rows, dilation_h apart, from p stride_h - pad_h on, and columns likewise, cut to the
+image. ``index`` is the
 row-major position h W + w of the chosen pixel in its plane, -1 where there is none.
 """
 
 from pydeeplab.backend.spec import kernel
 
-WINDOW = "int kernel_h, int kernel_w, int stride_h, int stride_w, int pad_h, int pad_w"
+WINDOW = "int kernel_h, int kernel_w, int stride_h, int stride_w, int pad_h, int pad_w, int dilation_h, int dilation_w"
 
 KERNELS = [
     kernel(

@@ -28,11 +28,17 @@ def pooling(site: Site) -> str | list[str]:
     beyond, ceil, image = (0, 0), False, site.bottom
     if not (site.varies(0, 2) or site.varies(0, 3)):
         beyond = _reach(site, window)
-    elif param.round_mode != param.FLOOR:
+    elif window.overhang:
+        site.unsupported("with overhang its size cannot be left open; leave --dynamic out")
+    elif window.overhang is None:
         ceil = True
-        if any(s + p > k for k, s, p in zip(window.kernel, window.stride, window.pad, strict=True)):
+        if any(s + p > e for e, s, p in zip(window.extent, window.stride, window.pad, strict=True)):
             image, window = _trimmed(site, window, 0.0 if average else -np.inf)
     shape: dict[str, Attribute] = {"kernel_shape": list(window.kernel), "strides": list(window.stride)}
+    if window.dilation != (1, 1):
+        if average and site.opset < 19:
+            site.unsupported("AVE pooling with dilation needs opset 19")
+        shape["dilations"] = list(window.dilation)
     if ceil:
         shape["ceil_mode"] = 1
     if average:
@@ -54,7 +60,7 @@ FLOAT, INT64 = 1, 7
 def _reach(site: Site, window: PoolingWindow) -> tuple[int, int]:
     """How far the last windows reach beyond the padded image (height, width), at a size that is known."""
     reach = []
-    axes = zip(site.shapes[0][2:], site.top_shapes[0][2:], window.kernel, window.stride, window.pad, strict=True)
+    axes = zip(site.shapes[0][2:], site.top_shapes[0][2:], window.extent, window.stride, window.pad, strict=True)
     for size, pooled, kernel, stride, pad in axes:
         if (pooled - 1) * stride >= size + pad:
             site.unsupported("its last window lies wholly beyond the image (stride is larger than kernel_size)")
@@ -73,7 +79,7 @@ def _trimmed(site: Site, window: PoolingWindow, border: float) -> tuple[str, Poo
         site.unsupported("with stride > kernel_size windows may lie beyond the image; export it without --dynamic")
     image = site.op("Pad", site.bottom, site.integers([0, 0, *window.pad, 0, 0, *window.pad]), site.real(border))
     ends: list[Size] = []
-    for axis, (kernel, stride, pad) in enumerate(zip(window.kernel, window.stride, window.pad, strict=True)):
+    for axis, (kernel, stride, pad) in enumerate(zip(window.extent, window.stride, window.pad, strict=True)):
         size = site.size(0, 2 + axis)
         if isinstance(size, int):
             seen: Size = min(size + 2 * pad, (site.top_shapes[0][2 + axis] - 1) * stride + kernel)
@@ -84,7 +90,7 @@ def _trimmed(site: Site, window: PoolingWindow, border: float) -> tuple[str, Poo
             seen = ((windows - 1) * stride + kernel).at_most(size + 2 * pad)
         ends.append(seen)
     image = site.op("Slice", image, site.integers([0, 0]), site.vector(ends), site.integers([2, 3]))
-    return image, PoolingWindow(window.kernel, window.stride, (0, 0))
+    return image, PoolingWindow(window.kernel, window.stride, (0, 0), window.dilation)
 
 
 def _average(

@@ -18,20 +18,21 @@ class Geometry:
     kernel: tuple[int, int]
     stride: tuple[int, int]
     pad: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
     batch: int = 2
     channels: int = 3
 
     @property
     def out(self) -> tuple[int, int]:
         pooled = []
-        for n, k, s, p in zip(self.size, self.kernel, self.stride, self.pad, strict=True):
-            o = -((k - n - 2 * p) // s) + 1
+        for n, k, s, p, d in zip(self.size, self.kernel, self.stride, self.pad, self.dilation, strict=True):
+            o = -(((k - 1) * d + 1 - n - 2 * p) // s) + 1
             pooled.append(o - 1 if any(self.pad) and (o - 1) * s >= n + p else o)
         return pooled[0], pooled[1]
 
     @property
     def window(self) -> list[int]:
-        return [*self.kernel, *self.stride, *self.pad]
+        return [*self.kernel, *self.stride, *self.pad, *self.dilation]
 
     @property
     def image(self) -> tuple[int, ...]:
@@ -53,6 +54,9 @@ GEOMETRIES = [
     Geometry("kernel-larger", (2, 2), (3, 3), (2, 2)),
     Geometry("stride-beyond-kernel", (3, 7), (1, 1), (3, 4)),
     Geometry("global", (17, 19), (17, 19), (1, 1), batch=3, channels=5),
+    Geometry("dilated", (11, 14), (3, 3), (1, 1), (2, 2), (2, 2)),
+    Geometry("dilated-strides", (12, 13), (2, 3), (2, 1), (1, 4), (3, 2)),
+    Geometry("dilated-beyond-image", (3, 2), (3, 2), (1, 1), (5, 3), (4, 5)),
     Geometry("many-planes", (21, 33), (3, 3), (2, 2), (1, 1), batch=8, channels=16),
     Geometry("empty-batch", (5, 5), (2, 2), (2, 2), batch=0),
 ]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 import pydeeplab
@@ -20,7 +17,6 @@ from pydeeplab.proto import parse_net
 from pydeeplab.segmentation.alignment import Alignment, alignment_of
 from pydeeplab.segmentation.deploy import without_labels
 from pydeeplab.segmentation.model import read_model
-from pydeeplab.segmentation.tiles import Merger, grid, spans
 from tests.support.external import shared
 
 RANDOM = np.random.default_rng(2)
@@ -113,48 +109,6 @@ def test_sizes_of_deeplabs_nets(name: str, expected: str) -> None:
     from pydeeplab.resources import find_net
 
     assert str(alignment_of(Net(find_net(name), TEST, keep="outputs", inputs={"data": (1, 3, 65, 65)}))) == expected
-
-
-# Tiles ---------------------------------------------------------------------------------------------------------------
-
-
-@given(st.integers(1, 400), st.integers(1, 120), st.integers(0, 119))
-@settings(deadline=None)
-def test_spans_cover_everything(size: int, tile: int, overlap: int) -> None:
-    if overlap >= tile:
-        with pytest.raises(UsageError, match="cannot overlap"):
-            spans(size, tile, overlap)
-        return
-    parts = spans(size, tile, overlap)
-    assert parts[0].start == 0
-    assert parts[-1].stop == size
-    for part in parts:
-        assert part.stop - part.start == min(tile, size)
-        assert part.start <= part.own_start < part.own_stop <= part.stop
-    for left, right in itertools.pairwise(parts):
-        assert left.stop - right.start >= overlap
-        assert left.own_stop == right.own_start
-    assert len(parts) == 1 or (len(parts) - 1) * (tile - overlap) < size - overlap
-
-
-@pytest.mark.parametrize("merge", ["average", "centre"])
-def test_merging_gives_back_what_the_tiles_agree_on(merge: str) -> None:
-    whole = RANDOM.standard_normal((3, 40, 61), np.float32)
-    merger = Merger(40, 61, merge)
-    for row, column in grid(spans(40, 17, 5), spans(61, 25, 3)):
-        merger.add(row, column, whole[:, row.start : row.stop, column.start : column.stop])
-    np.testing.assert_allclose(merger.scores(), whole, rtol=1e-5)
-
-
-def test_averages_trust_a_tiles_middle_more_than_its_edge() -> None:
-    merger = Merger(1, 15, "average")
-    (first, second), (row,) = spans(15, 10, 5), spans(1, 1, 0)
-    merger.add(row, first, np.zeros((1, 1, 10), np.float32))
-    merger.add(row, second, np.ones((1, 1, 10), np.float32))
-    scores = merger.scores()[0, 0]
-    assert (scores[:5] == 0).all()
-    assert (scores[10:] == 1).all()
-    assert (np.diff(scores[4:11]) > 0).all()
 
 
 # A picture -----------------------------------------------------------------------------------------------------------

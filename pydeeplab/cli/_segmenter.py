@@ -15,6 +15,8 @@ from pydeeplab.resources import find_weights
 from pydeeplab.segmentation import MEAN_BGR
 from pydeeplab.segmentation.model import read_model
 from pydeeplab.segmentation.tiles import MERGES
+from pydeeplab.segmentation.tiling import EXACT
+from pydeeplab.segmentation.views import FUSIONS
 
 __all__ = ["DEFAULT_CRF", "add_classes_argument", "add_crf_argument", "add_segmenter_arguments", "segmenter_options"]
 
@@ -47,10 +49,20 @@ def add_segmenter_arguments(parser: argparse.ArgumentParser) -> None:
     inputs.add_argument("--gray", action="store_true", default=None, help="turn pictures grey first")
     inputs.add_argument("--tile", type=int, metavar="N", help="cut pictures larger than N x N pixels (default 1025)")
     inputs.add_argument(
-        "--overlap", type=int, metavar="N", help="pixels that tiles have in common (default: a quarter)"
+        "--overlap",
+        metavar="N",
+        help="pixels that tiles have in common (default: a quarter), or 'exact': so many that --merge centre gives "
+        "what the whole picture gives",
     )
+    inputs.add_argument("--merge", choices=MERGES, help="scores where tiles overlap (default average)")
     inputs.add_argument(
-        "--merge", choices=MERGES, default="average", help="scores where tiles overlap (default average)"
+        "--scales",
+        metavar="S,S,...",
+        help="show pictures at these scales, such as 0.5,0.75,1, to a net that does not do so itself",
+    )
+    inputs.add_argument("--fuse", choices=FUSIONS, help="how the scores of scales become one (default max)")
+    inputs.add_argument(
+        "--flip", action="store_true", default=None, help="average the scores with those of the mirror image"
     )
 
 
@@ -85,6 +97,15 @@ def _mean(text: str) -> list[float]:
         ) from None
 
 
+def _overlap(text: str) -> int | str:
+    if text == EXACT:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--overlap wants a number of pixels, or '{EXACT}'; got '{text}'") from None
+
+
 def segmenter_options(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `Segmenter`; what is given overrules the model's description (``--crf`` alone does not)."""
     if bool(args.model) == bool(args.net):
@@ -101,8 +122,11 @@ def segmenter_options(args: argparse.Namespace) -> dict[str, Any]:
         "order": "rgb" if args.rgb else None,
         "gray": args.gray,
         "tile": args.tile,
-        "overlap": args.overlap,
+        "overlap": None if args.overlap is None else _overlap(args.overlap),
         "merge": args.merge,
+        "scales": args.scales.split(",") if args.scales else None,
+        "fuse": args.fuse,
+        "flip": args.flip,
         "crf": crf,
         "output": args.output,
         "classes": args.classes,

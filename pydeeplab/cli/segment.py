@@ -44,6 +44,8 @@ EXAMPLES = """\
   pydeeplab segment photos/ -o masks --net deploy.prototxt --weights net.caffemodel --crf --overlay
   pydeeplab segment 'city/*.png' --net deploy.prototxt --weights net.caffemodel --tile 1025 --classes cityscapes --json
   pydeeplab segment photo.jpg --net net.prototxt --weights w.caffemodel --crf=w=4,xy=67,rgb=3
+  pydeeplab segment photo.jpg --net net.prototxt --weights w.caffemodel --scales 0.5,0.75,1 --flip
+  pydeeplab segment city.png --net cityscapes/vgg16_largefov --weights w.caffemodel --overlap exact --merge centre
   pydeeplab segment --list voc12/list/val.txt --root VOC2012 -o masks --net voc12/vgg16_aspp_l --weights w.caffemodel
   pydeeplab segment page.png --net model.prototxt --weights weights.caffemodel --mean 127 --scale 0.0039
 """

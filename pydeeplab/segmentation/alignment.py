@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
+
+from pydeeplab.errors import UsageError
 
 if TYPE_CHECKING:
     from pydeeplab.net import Net
@@ -19,10 +22,15 @@ _LARGEST_STEP = 256
 
 @dataclass(frozen=True)
 class Alignment:
-    """Sizes of the form ``step * k + offset``; step 1 and offset 0 stand for any size."""
+    """Sizes of the form ``step * k + offset``; step 1 and offset 0 stand for any size.
+
+    ``stride`` is the step of the grid that the net computes on: parts of a picture that begin at multiples of it are
+    seen as they are within the whole.
+    """
 
     step: int = 1
     offset: int = 0
+    stride: int = 1
 
     def fit(self, size: int) -> int:
         """The smallest suitable size that is at least ``size``."""
@@ -31,6 +39,22 @@ class Alignment:
     def fit_below(self, size: int) -> int:
         """The largest suitable size that is at most ``size`` (or the smallest there is)."""
         return max((size - self.offset) // self.step, 1) * self.step + self.offset
+
+    def scaled(self, scales: Iterable[Fraction]) -> Alignment:
+        """The sizes ``n`` that still suit when a picture is resized, corners on corners, to ``scale * (n - 1) + 1``.
+
+        Raises
+        ------
+        UsageError
+            The scales have no small common denominator.
+        """
+        factor = math.lcm(*(scale.denominator for scale in scales))
+        if self.step * factor > _LARGEST_STEP:
+            words = ", ".join(str(scale) for scale in scales)
+            raise UsageError(f"scales {words} would need pictures of {self.step * factor}k+1; give simpler fractions")
+        if factor > 1 and self.step > 1 and self.offset != 1:
+            raise UsageError(f"this net wants sizes of {self}, which scales do not keep; leave out scales")
+        return Alignment(self.step * factor, self.offset if factor == 1 else 1, self.stride * factor)
 
     def __str__(self) -> str:
         if self.step == 1:
@@ -80,5 +104,5 @@ def alignment_of(net: Net) -> Alignment:
     if step == 1 or step > _LARGEST_STEP:
         return Alignment()
     if types & _ENLARGING:
-        return Alignment() if "Crop" in types else Alignment(step, 0)
-    return Alignment(step, 1)
+        return Alignment(stride=step) if "Crop" in types else Alignment(step, 0, step)
+    return Alignment(step, 1, step)

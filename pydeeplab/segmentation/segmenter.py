@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,22 +14,25 @@ from pydeeplab.backend import get_backend
 from pydeeplab.crf import CRFParameters, DenseCRF
 from pydeeplab.data.classes import ClassSet, class_set
 from pydeeplab.data.images import read_image, to_gray
-from pydeeplab.errors import DataError, LayerError, ShapeError, UsageError
+from pydeeplab.errors import DataError, UsageError
 from pydeeplab.layer import TEST
 from pydeeplab.net import Net
 from pydeeplab.proto import caffe_pb2, read_net
 from pydeeplab.resources import find_net
-from pydeeplab.segmentation.alignment import Alignment, alignment_of
+from pydeeplab.segmentation.alignment import alignment_of
 from pydeeplab.segmentation.deploy import without_labels
+from pydeeplab.segmentation.ends import find_input, find_output, producer_of
+from pydeeplab.segmentation.needs import check_crf_room
 from pydeeplab.segmentation.result import Segmentation
-from pydeeplab.segmentation.tiles import Merger, grid, spans
+from pydeeplab.segmentation.runner import Runner
+from pydeeplab.segmentation.tiles import Strip
+from pydeeplab.segmentation.tiling import DEFAULT_TILE, Tiling
+from pydeeplab.segmentation.views import Views
 
 __all__ = ["MEAN_BGR", "Segmenter", "segment"]
 
 MEAN_BGR = (104.008, 116.669, 122.675)
 """The mean colour of ImageNet that DeepLab nets were trained with: blue, green, red, of 0..255."""
-
-DEFAULT_TILE = 1025
 
 PathLike = str | os.PathLike[str]
 
@@ -64,10 +68,19 @@ class Segmenter:
         Refine the scores with a dense CRF: parameters, their text (``CRFParameters.parse``), or True for the default.
     tile : int
         Larger pictures are cut into overlapping tiles of at most this height and width.
-    overlap : int, optional
-        Pixels that neighbouring tiles have at least in common; a quarter of a tile by default.
+    overlap : int or "exact", optional
+        Pixels that neighbouring tiles have at least in common; a quarter of a tile by default. "exact": as many as it
+        takes that tiles merged by "centre" give what the whole picture gives, twice the net's `context`.
     merge : {"average", "centre"}
-        What to do where tiles overlap.
+        What to do where tiles overlap: average the scores, weighted down towards a tile's edge, or take those of the
+        tile whose centre is nearest (always so with nets that give labels only).
+    scales : several numbers or one
+        Show each picture or tile at these scales and fuse the scores, as DeepLab's multi-scale nets do with 1, 0.75 and
+        0.5. For nets that do not do so themselves.
+    fuse : {"max", "mean"}
+        How the scores of several scales become one.
+    flip : bool
+        Average the scores with those of the mirror image.
     output : str, optional
         The blob with the scores; by default the last output with several channels.
     classes : ClassSet, name or file, optional
@@ -90,6 +103,9 @@ class Segmenter:
     nets) and the scores are cropped back, as the authors did with 513 x 513. Nets whose input cannot change its size
     get tiles of that size. Scores smaller than the input are enlarged bilinearly with aligned corners.
 
+    Tiles begin on the grid of the net's stride. Their scores are merged strip by strip from the top, so that labels
+    alone take the memory of one row of tiles; probabilities of the whole picture, and a CRF, take all.
+
     Examples
     --------
     ::
@@ -111,8 +127,11 @@ class Segmenter:
         gray: bool = False,
         crf: CRFParameters | str | bool | None = None,
         tile: int = DEFAULT_TILE,
-        overlap: int | None = None,
+        overlap: int | str | None = None,
         merge: str = "average",
+        scales: Sequence[float | str | Fraction] | float = 1,
+        fuse: str = "max",
+        flip: bool = False,
         output: str | None = None,
         classes: ClassSet | PathLike | None = None,
         defines: Mapping[str, str] | None = None,
@@ -126,63 +145,44 @@ class Segmenter:
             keep = [output] if output else "outputs"
             source = _read_deploy(net, defines)
             self.net = Net.from_source(source, TEST, weights=weights, keep=keep, engine=engine)
-        self._input = self._find_input()
-        declared = self.net.blobs[self._input].shape
-        self._declared = (declared[2], declared[3])
-        self._channels = declared[1]
+        data = find_input(self.net)
+        _, self._channels, *declared = self.net.blobs[data].shape
         if order not in ("bgr", "rgb"):
             raise UsageError(f"order must be 'bgr' or 'rgb', got '{order}'")
-        self._reverse = order == "bgr" and self._channels == 3
         self._gray = gray or self._channels == 1
-        self._mean = self._check_mean(mean, order)
-        self._scale = float(scale)
         self._crf = DenseCRF() if crf is True else DenseCRF(crf) if crf else None
-        self._alignment: Alignment | None = alignment_of(self.net)
-        if tile < 1:
-            raise UsageError(f"tile must be at least 1, got {tile}")
-        self._tile = self._alignment.fit_below(tile)
-        self._overlap = overlap
-        self._merge = merge
-        Merger(1, 1, merge)
-        self._output = output or self._find_output()
-        self._producer = self._find_producer(self._output)
+        self._output = output or find_output(self.net)
+        self._producer = producer_of(self.net, self._output)
+        self._views = self._check_views(Views.of([scales] if isinstance(scales, int | float) else scales, fuse, flip))
+        self._runner = Runner(
+            self.net,
+            data,
+            self._output,
+            mean=self._check_mean(mean, order),
+            scale=float(scale),
+            reverse=order == "bgr" and self._channels == 3,
+            views=self._views,
+        )
+        self._tiling = Tiling(
+            self._runner,
+            (declared[0], declared[1]),
+            alignment_of(self.net).scaled(self._views.scales),
+            tile=tile,
+            overlap=overlap,
+            merge="centre" if self._gives_labels else merge,
+        )
         channels = self.net.blobs[self._output].shape[1]
         self.classes = self._choose_classes(classes, channels)
         self._notes: list[str] = []
 
-    # The net's ends --------------------------------------------------------------------------------------------------
-
-    def _find_input(self) -> str:
-        images = [name for name in self.net.inputs if len(self.net.blobs[name].shape) == 4]
-        for name in images:
-            if self.net.blobs[name].shape[1] in (1, 3) and self.net.blobs[name].shape[2:] != (1, 2):
-                return name
-        shapes = ", ".join(f"{n} {self.net.blobs[n].shape}" for n in self.net.inputs) or "none"
-        raise UsageError(f"the net has no input for a picture (1 x 3 x H x W or 1 x 1 x H x W); its inputs: {shapes}")
-
-    def _find_output(self) -> str:
-        made = {name: i for i, node in enumerate(self.net.nodes) for name in node.top_names}
-        maps = [n for n in self.net.outputs if len(self.net.blobs[n].shape) == 4 and self.net.blobs[n].count]
-        maps.sort(key=lambda name: made[name])
-        several = [n for n in maps if self.net.blobs[n].shape[1] > 1]
-        if several or maps:
-            return (several or maps)[-1]
-        shapes = ", ".join(f"{n} {self.net.blobs[n].shape}" for n in self.net.outputs) or "none"
-        raise UsageError(
-            f"no output of the net is a map of scores (1 x C x H x W); its outputs: {shapes}. Name a blob with output="
-        )
-
-    def _find_producer(self, name: str) -> str:
-        """The type of the layer that makes a blob; checks that the blob can be a score map."""
-        if name not in self.net.blobs:
-            raise UsageError(f"the net keeps no blob '{name}'; its outputs are {', '.join(self.net.outputs)}")
-        shape = self.net.blobs[name].shape
-        producer = [node.layer.type for node in self.net.nodes if name in node.top_names][-1]
-        if len(shape) != 4 or (shape[1] == 1 and producer not in ("ArgMax", "Sigmoid")):
-            raise UsageError(
-                f"blob '{name}' has shape {shape}: scores have a channel per class (or one, of Sigmoid or ArgMax)"
-            )
-        return producer
+    def _check_views(self, views: Views) -> Views:
+        if views.single:
+            return views
+        if self._gives_labels:
+            raise UsageError("this net gives labels only (its output is an ArgMax): scales and flip need scores")
+        if any(node.layer.type == "DenseCRF" for node in self.net.nodes):
+            raise UsageError("the net ends in a CRF of its own: name the blob before it with output=, and give crf=")
+        return views
 
     def _check_mean(self, mean: Sequence[float], order: str) -> NDArray[np.float64]:
         values = np.asarray(mean, np.float64).reshape(-1)
@@ -220,7 +220,9 @@ class Segmenter:
             The picture cannot be read or is no 8-bit image.
         """
         pixels = _pixels(image)
-        self._notes = []
+        self._check_room(pixels)
+        if self._crf is None and not probabilities:
+            return self._labels_only(pixels)
         return self._result(self.scores(pixels), pixels, self._crf, probabilities)
 
     def before_and_after(
@@ -249,10 +251,25 @@ class Segmenter:
         if self._gives_labels:
             raise UsageError("this net gives labels only (its output is an ArgMax): a CRF needs scores")
         pixels = _pixels(image)
-        self._notes = []
+        self._check_room(pixels)
         scores = self.scores(pixels)
         before = self._result(scores, pixels, None, probabilities)
         return before, self._result(scores, pixels, self._crf, probabilities, callback)
+
+    def _check_room(self, pixels: NDArray[np.uint8]) -> None:
+        """See whether there is room for the CRF."""
+        if self._crf is not None and not self._gives_labels:
+            check_crf_room(pixels.shape[0], pixels.shape[1], self.channels or 2, self._crf.params)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to the last picture that one may want to know."""
+        return tuple(self._notes + self._runner.notes)
+
+    def _labels_only(self, pixels: NDArray[np.uint8]) -> Segmentation:
+        """Labels, of which each strip of rows is decided when it is there."""
+        parts = [_decide(strip.scores, self._gives_labels) for strip in self.strips(pixels)]
+        return Segmentation(np.concatenate(parts), None, self.classes, self.notes)
 
     def _result(
         self,
@@ -263,13 +280,11 @@ class Segmenter:
         callback: Callable[[int, NDArray[Any]], None] | None = None,
     ) -> Segmentation:
         """Labels, and probabilities if wanted, from scores (or from labels, of nets that give only these)."""
-        if self._gives_labels and len(scores) == 1:
-            labels = np.rint(scores[0]).astype(np.int32)
-            labels = labels.astype(np.uint8) if labels.max(initial=0) < 256 else labels
-            return Segmentation(labels, None, self.classes, tuple(self._notes))
+        if self._gives_labels or (crf is None and not probabilities):
+            return Segmentation(_decide(scores, self._gives_labels), None, self.classes, self.notes)
         shares = self._probabilities(pixels, scores, crf, callback)
-        labels = shares.argmax(axis=0).astype(np.uint8 if len(shares) <= 256 else np.int32)
-        return Segmentation(labels, shares if probabilities else None, self.classes, tuple(self._notes))
+        labels = _decide(scores if crf is None else shares, False)
+        return Segmentation(labels, shares if probabilities else None, self.classes, self.notes)
 
     def _probabilities(
         self,
@@ -308,24 +323,37 @@ class Segmenter:
         """Whether the scores are probabilities already."""
         return self._producer in ("Softmax", "Sigmoid", "DenseCRF")
 
+    @property
+    def context(self) -> int | None:
+        """How far from a pixel the pixels lie on which its score depends (rows or columns); None if there is no end."""
+        return self._tiling.context
+
     def scores(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The net's scores for a picture, (C, H, W) at its size; two channels where the net has a single sigmoid."""
-        pixels = self._net_pixels(image)
-        height, width = pixels.shape[:2]
-        tile_height, tile_width = self._tile_size(height, width)
-        rows, columns = (
-            spans(size, tile, min(tile // 4 if self._overlap is None else self._overlap, tile - 1))
-            for size, tile in ((height, tile_height), (width, tile_width))
-        )
-        if len(rows) * len(columns) == 1:
-            scores = self._run(pixels, tile_height, tile_width)
-        else:
-            self._notes.append(f"cut into {len(rows)} x {len(columns)} tiles of {tile_height} x {tile_width}")
-            merger = Merger(height, width, self._merge)
-            for row, column in grid(rows, columns):
-                piece = np.ascontiguousarray(pixels[row.start : row.stop, column.start : column.stop])
-                merger.add(row, column, self._run(piece, tile_height, tile_width))
-            scores = merger.scores()
+        whole: NDArray[np.float32] | None = None
+        for strip in self.strips(image):
+            if strip.scores.shape[1] == image.shape[0]:
+                return strip.scores
+            if whole is None:
+                whole = np.empty((len(strip.scores), *image.shape[:2]), np.float32)
+            whole[:, strip.rows] = strip.scores
+        assert whole is not None
+        return whole
+
+    def strips(self, image: NDArray[np.uint8]) -> Iterator[Strip]:
+        """The scores of a picture in strips of rows, from top to bottom: a row of tiles each, or all at once.
+
+        For pictures whose scores do not fit into memory at once.
+        """
+        self._notes.clear()
+        self._runner.notes.clear()
+        if not self._views.single:
+            self._notes.append(str(self._views))
+        for strip in self._tiling.strips(self._net_pixels(image), self._notes.append):
+            yield Strip(strip.start, self._two_classes(strip.scores))
+
+    def _two_classes(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of both classes where the net has a single sigmoid."""
         if self._producer == "Sigmoid" and len(scores) == 1:
             return np.concatenate([1 - scores, scores])
         return scores
@@ -338,65 +366,13 @@ class Segmenter:
             image = np.repeat(image[:, :, None], self._channels, axis=2)
         return np.ascontiguousarray(image)
 
-    def _tile_size(self, height: int, width: int) -> tuple[int, int]:
-        """The input size to use for a picture: a suitable one that holds it, or that of the tiles."""
-        if self._alignment is not None:
-            size = tuple(min(self._alignment.fit(side), self._tile) for side in (height, width))
-            if self._try_size(*size):
-                return size[0], size[1]
-            self._alignment = None
-        if not self._try_size(*self._declared):
-            raise ShapeError(f"the net does not run at its own input size {self._declared[0]} x {self._declared[1]}")
-        return self._declared
 
-    def _try_size(self, height: int, width: int) -> bool:
-        """Give the net's input a size; False if the net cannot have it."""
-        blob = self.net.blobs[self._input]
-        wanted = (1, self._channels, height, width)
-        if blob.shape == wanted:
-            return True
-        before = blob.shape
-        blob.reshape(*wanted)
-        try:
-            self.net.reshape()
-        except LayerError:
-            blob.reshape(*before)
-            return False
-        return True
-
-    def _run(self, pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.float32]:
-        """Scores (C, h, w) of one picture or tile, padded to the input size."""
-        if not self._try_size(height, width):
-            raise ShapeError(f"the net cannot run at {height} x {width}")
-        kernels = get_backend("cpu").kernels
-        blob = self.net.blobs[self._input]
-        kernels.image_to_blob(pixels, self._mean, blob.write()[0], 0, 0, False, self._reverse, self._scale)
-        self._tell_size(*pixels.shape[:2])
-        self.net.forward()
-        scores = self.net.blobs[self._output].read()[0]
-        if scores.shape[1:] != (height, width):
-            scores = self._enlarge(scores, height, width)
-        return scores[:, : pixels.shape[0], : pixels.shape[1]].copy()
-
-    def _tell_size(self, height: int, width: int) -> None:
-        """Fill an input that wants the picture's size (data_dim, for a DenseCRF layer in the net)."""
-        for name in self.net.inputs:
-            blob = self.net.blobs[name]
-            if name != self._input and blob.count == 2:
-                blob.data.reshape(-1)[:] = height, width
-
-    def _enlarge(self, scores: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-        if scores.shape[1] > height or scores.shape[2] > width:
-            raise UsageError(
-                f"blob '{self._output}' is {scores.shape[1]} x {scores.shape[2]}, larger than the input "
-                f"{height} x {width}; name the blob with the scores: output="
-            )
-        note = f"scores enlarged from {scores.shape[1]} x {scores.shape[2]} to {height} x {width}"
-        if note not in self._notes:
-            self._notes.append(note)
-        large = np.empty((len(scores), height, width), np.float32)
-        get_backend("cpu").kernels.interp_forward(np.ascontiguousarray(scores), large, 0, 0, *scores.shape[1:])
-        return large
+def _decide(scores: NDArray[np.float32], are_labels: bool) -> NDArray[Any]:
+    """The class of the largest score at each pixel, the first of equals; of a net's own labels, these."""
+    if are_labels and len(scores) == 1:
+        labels = np.rint(scores[0]).astype(np.int32)
+        return labels.astype(np.uint8) if labels.max(initial=0) < 256 else labels
+    return scores.argmax(axis=0).astype(np.uint8 if len(scores) <= 256 else np.int32)
 
 
 def _pixels(image: PathLike | NDArray[np.uint8]) -> NDArray[np.uint8]:

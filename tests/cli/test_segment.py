@@ -197,3 +197,18 @@ def test_a_list_and_pictures_exclude_each_other(workshop: Workshop, capsys: pyte
     assert "not both" in capsys.readouterr().err
     assert workshop.run("photo.jpg", "--root", "VOC2012") == 2
     assert "give --list FILE too" in capsys.readouterr().err
+
+
+def test_tiles_scales_and_mirror_images(workshop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--tile", "17", "--overlap", "exact", "--merge", "centre", "--scales", "1,0.5", "--flip", "--json")
+    assert workshop.run(workshop.photos / "a.png", *options) == 0
+    (item,) = json.loads(capsys.readouterr().out)["images"]
+    assert item["notes"] == [
+        "max of scales 1, 0.5, mean with the mirror image",
+        "cut into 2 x 4 tiles of 17 x 17",
+    ]
+    assert (read_label(workshop.out / "a.png") == workshop.truth["a"]).mean() > 0.9
+    assert workshop.run(workshop.photos / "a.png", "--overlap", "much") == 2
+    assert "--overlap wants a number of pixels, or 'exact'; got 'much'" in capsys.readouterr().err
+    assert workshop.run(workshop.photos / "a.png", "--scales", "1,big") == 2
+    assert "a scale is a number such as 0.75, got 'big'" in capsys.readouterr().err

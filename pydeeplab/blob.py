@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydeeplab.backend import Backend, get_backend
 from pydeeplab.errors import ShapeError, UsageError
 
-__all__ = ["MAX_COUNT", "Blob", "BlobVec", "MemoryPool", "Storage"]
+__all__ = ["MAX_COUNT", "Blob", "BlobVec", "MemoryPool", "MirroredStorage", "Storage"]
 
 MAX_COUNT = 2**31 - 1
 """The largest number of elements of a blob, as in Caffe (and in 32-bit BLAS)."""
@@ -89,6 +89,96 @@ class Storage:
             self.pool.give(self._memory)
         self._memory = None
 
+    def read(self, count: int) -> NDArray[Any]:
+        """The first ``count`` elements where kernels can read them."""
+        return self.memory(count)[:count]
+
+    def write(self, count: int) -> NDArray[Any]:
+        """The first ``count`` elements where kernels can write them; their contents may be lost."""
+        self.version += 1
+        return self.memory(count)[:count]
+
+    def modify(self, count: int) -> NDArray[Any]:
+        """The first ``count`` elements where kernels can change them."""
+        self.version += 1
+        return self.memory(count)[:count]
+
+    def on_host(self, count: int, *, writable: bool) -> NDArray[Any]:
+        """The first ``count`` elements as a NumPy array."""
+        self.version += writable
+        return self.memory(count)[:count]
+
+
+class MirroredStorage(Storage):
+    """Memory of a device, and a copy on the host that is made when somebody looks; the newer one is known.
+
+    A view on the host that was asked for writing counts as newer from then on, until a kernel reads or writes.
+    """
+
+    __slots__ = ("_host", "_newer")
+
+    def __init__(self, backend: Backend, dtype: np.dtype[Any]):
+        super().__init__(backend, dtype)
+        self._host: NDArray[Any] | None = None
+        self._newer = ""
+
+    @property
+    def capacity(self) -> int:
+        """Elements allocated on either side; 0 before the first use."""
+        return max(super().capacity, 0 if self._host is None else self._host.size)
+
+    def release(self) -> None:
+        """Give the memory up on both sides."""
+        super().release()
+        self._host, self._newer = None, ""
+
+    def _device(self, count: int, *, keep: bool) -> NDArray[Any]:
+        if self.capacity < count:
+            self.release()
+        if self._memory is None and self._host is not None:
+            count, self._newer = self._host.size, "host"
+            self._memory = self.pool.take(count) if self.pool else self.backend.empty(count, self.dtype)
+        memory = self.memory(count)
+        if keep and self._newer == "host" and self._host is not None:
+            memory[: self._host.size] = self._host
+            self._newer = ""
+        return memory
+
+    def read(self, count: int) -> NDArray[Any]:
+        """The first ``count`` elements on the device."""
+        return self._device(count, keep=True)[:count]
+
+    def write(self, count: int) -> NDArray[Any]:
+        """The first ``count`` elements on the device; what the host holds is not copied there first."""
+        self.version += 1
+        memory, self._newer = self._device(count, keep=False), "device"
+        return memory[:count]
+
+    def modify(self, count: int) -> NDArray[Any]:
+        """The first ``count`` elements on the device, to be read and changed."""
+        self.version += 1
+        memory, self._newer = self._device(count, keep=True), "device"
+        return memory[:count]
+
+    def on_host(self, count: int, *, writable: bool) -> NDArray[Any]:
+        """The first ``count`` elements on the host, brought there if the device's are newer."""
+        self.version += writable
+        if self.capacity < count:
+            self.release()
+        host = self._host
+        if host is None or host.size < count:
+            host = np.zeros(max(self.capacity, count), self.dtype)
+            if self._memory is not None:
+                self._memory.host(host[: self._memory.size])  # type: ignore[attr-defined]
+            self._host = host
+            self._newer = ""
+        elif self._newer == "device" and self._memory is not None:
+            self._memory.host(host)  # type: ignore[attr-defined]
+            self._newer = ""
+        if writable:
+            self._newer = "host"
+        return host[:count]
+
 
 class Blob:
     """An N-dimensional array with its gradient, allocated when first used.
@@ -101,8 +191,9 @@ class Blob:
     def __init__(self, shape: Sequence[int] = (), *, backend: Backend | None = None, dtype: Any = np.float32):
         self._backend = backend or get_backend("cpu")
         self._dtype = np.dtype(dtype)
-        self._data = Storage(self._backend, self._dtype)
-        self._diff = Storage(self._backend, self._dtype)
+        storage = MirroredStorage if self._backend.on_device else Storage
+        self._data = storage(self._backend, self._dtype)
+        self._diff = storage(self._backend, self._dtype)
         self._shape: tuple[int, ...] = ()
         self._count = 1
         self.reshape(*shape)
@@ -176,48 +267,47 @@ class Blob:
 
     # Contents --------------------------------------------------------------------------------------------------
 
-    def _view(self, storage: Storage) -> NDArray[Any]:
-        return storage.memory(self._count)[: self._count].reshape(self._shape)
-
     def read(self) -> NDArray[Any]:
         """The data, for reading by a kernel."""
-        return self._view(self._data)
+        return self._data.read(self._count).reshape(self._shape)
 
     def write(self) -> NDArray[Any]:
         """The data, about to be overwritten by a kernel."""
-        self._data.version += 1
-        return self._view(self._data)
+        return self._data.write(self._count).reshape(self._shape)
 
     def modify(self) -> NDArray[Any]:
         """The data, to be read and changed by a kernel."""
-        self._data.version += 1
-        return self._view(self._data)
+        return self._data.modify(self._count).reshape(self._shape)
 
     def read_diff(self) -> NDArray[Any]:
         """The gradient, for reading by a kernel."""
-        return self._view(self._diff)
+        return self._diff.read(self._count).reshape(self._shape)
 
     def write_diff(self) -> NDArray[Any]:
         """The gradient, about to be overwritten by a kernel."""
-        self._diff.version += 1
-        return self._view(self._diff)
+        return self._diff.write(self._count).reshape(self._shape)
 
     def modify_diff(self) -> NDArray[Any]:
         """The gradient, to be added to by a kernel."""
-        self._diff.version += 1
-        return self._view(self._diff)
+        return self._diff.modify(self._count).reshape(self._shape)
 
     @property
     def data(self) -> NDArray[Any]:
-        """A live, writable view on the host."""
-        self._data.version += 1
-        return self._view(self._data)
+        """A live, writable view on the host. On a device it is a copy: ask again after a kernel has run."""
+        return self._data.on_host(self._count, writable=True).reshape(self._shape)
 
     @property
     def diff(self) -> NDArray[Any]:
-        """A live, writable view of the gradient on the host."""
-        self._diff.version += 1
-        return self._view(self._diff)
+        """A live, writable view of the gradient on the host, like `data`."""
+        return self._diff.on_host(self._count, writable=True).reshape(self._shape)
+
+    def look(self) -> NDArray[Any]:
+        """The data on the host, only to be looked at."""
+        return self._data.on_host(self._count, writable=False).reshape(self._shape)
+
+    def look_diff(self) -> NDArray[Any]:
+        """The gradient on the host, only to be looked at."""
+        return self._diff.on_host(self._count, writable=False).reshape(self._shape)
 
     # Sharing ---------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,8 @@
     ├── DataError (RuntimeError, ValueError)  an image, label, list or array handed in cannot be used
     ├── UsageError (RuntimeError, ValueError) a call or command-line argument makes no sense
     ├── OutputError (OSError)                 a file cannot be written; what was there before is still there
+    ├── DeviceError (RuntimeError)            a GPU is not there, or what was asked of it failed
+    │   └── DeviceMemoryError (MemoryError)   its memory is used up
     └── UnsupportedError (NotImplementedError)  valid, but not implemented by this backend or build
 
 Where pycaffe raises ``RuntimeError`` (or plain ``Exception``) ours can be caught as that too. Every message says what
@@ -21,6 +23,8 @@ from collections.abc import Iterable
 
 __all__ = [
     "DataError",
+    "DeviceError",
+    "DeviceMemoryError",
     "LayerError",
     "OutputError",
     "PrototxtError",
@@ -64,6 +68,14 @@ class UsageError(PydeeplabError, RuntimeError, ValueError):
 
 class OutputError(PydeeplabError, OSError):
     """A file cannot be written: no such folder, no permission, no room. What stood there before still does."""
+
+
+class DeviceError(PydeeplabError, RuntimeError):
+    """There is no usable GPU, or a call to it failed; the message names the kernel, its shapes and the cause."""
+
+
+class DeviceMemoryError(DeviceError, MemoryError):
+    """The GPU's memory is used up; the message says how much is in use and by whom."""
 
 
 class UnsupportedError(PydeeplabError, NotImplementedError):

@@ -63,7 +63,7 @@ class Node:
         for top, weight in zip(self.tops, self.layer.loss_weights, strict=False):
             if weight and not top.count:
                 continue
-            if weight and not top.read_diff().any():
+            if weight and not top.look_diff().any():
                 top.write_diff()[...] = weight
 
     def forward(self) -> None:
@@ -87,5 +87,5 @@ class Node:
         total = 0.0
         for top, weight in zip(self.tops, self.layer.loss_weights, strict=False):
             if weight:
-                total += float(np.dot(top.read().reshape(-1), top.read_diff().reshape(-1)))
+                total += float(np.dot(top.look().reshape(-1), top.look_diff().reshape(-1)))
         return total

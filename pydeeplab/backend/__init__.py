@@ -1,7 +1,8 @@
 """Backends: the same table of kernels, implemented for different hardware.
 
-``reference`` is slow, plain NumPy and is the definition; ``cpu`` is native and threaded. A layer asks for neither: it
-calls ``self.kernels.<name>(...)`` with the arrays that its blobs hand out, and the net decides which backend that is.
+``reference`` is slow, plain NumPy and is the definition; ``cpu`` is native and threaded; ``cuda`` runs on a GPU, and
+``cuda-emulation`` runs the same sources on the host. A layer asks for none of them: it calls
+``self.kernels.<name>(...)`` with the arrays that its blobs hand out, and the net decides which backend that is.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from pydeeplab.backend.room import check_room
 from pydeeplab.backend.spec import Array, Kernel, kernels, stems
 from pydeeplab.errors import ShapeError, UnsupportedError, UsageError, did_you_mean
 
-__all__ = ["BACKENDS", "Backend", "KernelTable", "get_backend"]
+__all__ = ["BACKENDS", "Backend", "KernelTable", "checked", "get_backend", "missing"]
 
-BACKENDS = ("cpu", "reference")
+BACKENDS = ("cpu", "reference", "cuda", "cuda-emulation")
 
 
 class KernelTable:
@@ -35,6 +36,9 @@ class KernelTable:
 
 class Backend:
     """One implementation of the kernel table, with the memory that its kernels work on."""
+
+    on_device = False
+    """Whether that memory is not the host's."""
 
     def __init__(self, name: str, dtypes: tuple[type, ...]):
         self.name = name
@@ -66,16 +70,18 @@ class Backend:
             function = getattr(modules.get(stem), name, None)
             if function is None:
                 self.missing.append(name)
-                functions[name] = _missing(name, self.name)
+                functions[name] = missing(name, self.name)
             else:
-                functions[name] = _checked(row, function, self.dtypes)
+                functions[name] = checked(row, function, self.dtypes)
         return functions
 
     def __repr__(self) -> str:
         return f"<Backend {self.name}>"
 
 
-def _missing(name: str, backend: str) -> Callable[..., None]:
+def missing(name: str, backend: str) -> Callable[..., None]:
+    """What stands for a kernel that a backend lacks."""
+
     def stub(*_: object) -> None:
         raise UnsupportedError(
             f"[{name}] has no {backend} implementation. "
@@ -85,7 +91,7 @@ def _missing(name: str, backend: str) -> Callable[..., None]:
     return stub
 
 
-def _checked(row: Kernel, function: Callable[..., None], dtypes: tuple[np.dtype[Any], ...]) -> Callable[..., None]:
+def checked(row: Kernel, function: Callable[..., None], dtypes: tuple[np.dtype[Any], ...]) -> Callable[..., None]:
     """Wrap a kernel so that shapes, types and contiguity are right before native code sees a pointer."""
     arguments = row.arguments
     count = len(arguments)
@@ -129,7 +135,26 @@ def _check_array(
 
 @cache
 def get_backend(name: str) -> Backend:
-    """Return the backend called ``name``: cpu (float32) or reference (float32 or float64)."""
-    if name not in BACKENDS:
+    """Return a backend by name.
+
+    Parameters
+    ----------
+    name : str
+        cpu (float32), reference (float32 or float64), cuda (float32; the first GPU, or ``cuda:1`` for the second, ...)
+        or cuda-emulation.
+
+    Raises
+    ------
+    UsageError
+        There is no backend of that name.
+    DeviceError
+        There is no GPU, or its library has not been built.
+    """
+    base, colon, device = name.partition(":")
+    if base not in BACKENDS or (colon and not (base == "cuda" and device.isdecimal())):
         raise UsageError(f"unknown backend '{name}'; known are {', '.join(BACKENDS)}.{did_you_mean(name, BACKENDS)}")
+    if base.startswith("cuda"):
+        from pydeeplab.backend.cuda.backend import CudaBackend
+
+        return CudaBackend(base, int(device or 0))
     return Backend(name, (np.float32,) if name == "cpu" else (np.float32, np.float64))

@@ -1,6 +1,7 @@
 """show what this machine computes with, as `caffe device_query` does
 
-Shows the processor, its threads and instruction sets, the memory and the BLAS library, and why no GPU is used.
+Shows the processor, its threads and instruction sets, the memory and the BLAS library, and the GPUs that the CUDA
+backend can use, or why there is none.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import json
 import os
 import platform
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pydeeplab.backend import BACKENDS
+from pydeeplab.backend.cuda.library import Unavailable, load_library
 from pydeeplab.cli._spellings import add_gpu_argument
 from pydeeplab.threads import get_num_threads
 
@@ -92,13 +94,12 @@ def _driver() -> bool:
 
 
 def _gpu() -> dict[str, Any]:
-    if "cuda" in BACKENDS:
-        return {"backend": True, "reason": ""}
-    driver = "an NVIDIA driver is installed" if _driver() else "no NVIDIA driver is installed either"
-    return {
-        "backend": False,
-        "reason": f"no CUDA backend in this build: it has {' and '.join(BACKENDS)} kernels only ({driver})",
-    }
+    """The GPUs that the CUDA backend can use, or why there is none."""
+    library = load_library("cuda")
+    if isinstance(library, Unavailable):
+        driver = "an NVIDIA driver is installed" if _driver() else "no NVIDIA driver is installed"
+        return {"backend": False, "reason": f"{library.reason} ({driver})", "devices": []}
+    return {"backend": True, "reason": "", "devices": [asdict(device) for device in library.devices()]}
 
 
 def _row(title: str, value: object) -> None:
@@ -123,5 +124,13 @@ def run(args: argparse.Namespace) -> int:
     _row(
         "BLAS", " ".join([blas["name"], blas["version"], f"({blas['configuration']})" if blas["configuration"] else ""])
     )
-    _row("GPU", gpu["reason"] or "the CUDA backend")
+    if gpu["reason"]:
+        _row("GPU", f"none: {gpu['reason']}")
+    for device in gpu["devices"]:
+        _row("Device id", device["index"])
+        _row("Name", device["name"])
+        _row("Major.minor revision number", ".".join(map(str, device["capability"])))
+        _row("Total global memory", f"{device['memory']} ({device['memory'] / 2**30:.1f} GiB)")
+        _row("Number of multiprocessors", device["multiprocessors"])
+        _row("CUDA of driver, of library", "{}.{}, {}.{}".format(*device["driver"], *device["runtime"]))
     return 0

@@ -57,6 +57,11 @@ class Kernel:
     tolerance: float = 1e-5
     variant_of: str | None = None
 
+    @property
+    def sizes(self) -> list[str]:
+        """The symbols of its arrays' dimensions, in the order in which they appear first."""
+        return list(dict.fromkeys(d for a in self.arguments if isinstance(a, Array) for d in a.dims))
+
 
 def kernel(name: str, signature: str, *, source: str, tolerance: float = 1e-5, variant_of: str | None = None) -> Kernel:
     """Parse ``signature`` (see the package docstring) into a row of the table."""

@@ -1,0 +1,140 @@
+"""The backend object: kernels called through ctypes on arrays of the device."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pydeeplab.backend import Backend, checked, missing
+from pydeeplab.backend.cuda.blas import connect_blas
+from pydeeplab.backend.cuda.library import Library, Unavailable, load_library
+from pydeeplab.backend.cuda.memory import Allocator, DeviceArray
+from pydeeplab.backend.cuda.signatures import argument_types
+from pydeeplab.backend.spec import Array, Kernel, kernels
+from pydeeplab.errors import DeviceError
+
+__all__ = ["CudaBackend"]
+
+
+class CudaBackend(Backend):
+    """Kernels of a library built from kernels/cuda.
+
+    Kernels take `DeviceArray`; NumPy arrays are copied to the device and what a kernel writes is copied back, which
+    counts as traffic.
+
+    Parameters
+    ----------
+    name : {"cuda", "cuda-emulation"}
+    device : int
+        The GPU's number.
+
+    Raises
+    ------
+    DeviceError
+        There is no library or no GPU; the message says why.
+    """
+
+    on_device = True
+
+    def __init__(self, name: str, device: int = 0):
+        library = load_library(name)
+        if isinstance(library, Unavailable):
+            raise DeviceError(f"backend {name} cannot be used: {library.reason}")
+        self.library: Library = library
+        library.check(library.functions.device_select(device), f"choosing GPU {device}")
+        self.allocator = Allocator(library, keep=name == "cuda")
+        self.blas = connect_blas(library, name)
+        super().__init__(name, (np.float32,))
+        if name == "cuda":
+            atexit.register(self.allocator.release)
+
+    def zeros(self, count: int, dtype: np.dtype[Any]) -> Any:
+        """Flat zeroed memory on the device."""
+        array = DeviceArray(self.allocator, (count,), dtype)
+        array[...] = 0
+        return array
+
+    def empty(self, count: int, dtype: np.dtype[Any]) -> Any:
+        """Flat uninitialised memory on the device."""
+        return DeviceArray(self.allocator, (count,), dtype)
+
+    def synchronize(self) -> None:
+        """Wait until the device has done all that it was asked to do."""
+        self.library.call("synchronize")
+
+    def _load(self) -> dict[str, Callable[..., None]]:
+        functions = {}
+        for name, (_, row) in kernels().items():
+            function = getattr(self.library.functions, name, None)
+            if function is None:
+                self.missing.append(name)
+                functions[name] = missing(name, self.name)
+            else:
+                functions[name] = checked(row, self._bound(row, function), self.dtypes)
+        return functions
+
+    def _bound(self, row: Kernel, function: Any) -> Callable[..., None]:
+        """A Python function that calls ``function`` with the arrays' pointers, the scalars and the sizes."""
+        function.argtypes, function.restype = argument_types(row), ctypes.c_int
+        arrays = [(i, a) for i, a in enumerate(row.arguments) if isinstance(a, Array)]
+        holders = {symbol: [(i, a.dims.index(symbol)) for i, a in arrays if symbol in a.dims] for symbol in row.sizes}
+
+        def call(*values: Any) -> None:
+            staged = _Staging(self.allocator)
+            given = list(values)
+            for i, argument in arrays:
+                given[i] = staged.pointer(values[i], argument)
+            sizes = [
+                next((values[i].shape[axis] for i, axis in holders[symbol] if values[i] is not None), 0)
+                for symbol in row.sizes
+            ]
+            status = function(*given, *sizes)
+            if status:
+                raise DeviceError(f"kernel {row.name} ({_described(row, values)}) failed: {self.library.cause(status)}")
+            staged.fetch()
+
+        return call
+
+
+class _Staging:
+    """Device copies of the NumPy arrays among a kernel's arguments; one array handed in twice stays one."""
+
+    __slots__ = ("_allocator", "_copies", "_written")
+
+    def __init__(self, allocator: Allocator):
+        self._allocator = allocator
+        self._copies: dict[int, DeviceArray] = {}
+        self._written: list[tuple[NDArray[Any], DeviceArray]] = []
+
+    def pointer(self, value: Any, argument: Array) -> int | None:
+        if value is None:
+            return None
+        if isinstance(value, DeviceArray):
+            return value.pointer
+        address = value.ctypes.data
+        copy = self._copies.get(address) if value.size else None
+        if copy is None:
+            copy = self._copies[address] = DeviceArray.upload(self._allocator, value)
+        if argument.access in ("out", "inout"):
+            self._written.append((value, copy))
+        return copy.pointer
+
+    def fetch(self) -> None:
+        for value, copy in self._written:
+            copy.host(value)
+
+
+def _described(row: Kernel, values: tuple[Any, ...]) -> str:
+    parts = []
+    for argument, value in zip(row.arguments, values, strict=True):
+        if isinstance(argument, Array):
+            shape = "none" if value is None else "x".join(map(str, value.shape))
+            parts.append(f"{argument.name} {shape}")
+        else:
+            parts.append(f"{argument.name}={value}")
+    return ", ".join(parts)

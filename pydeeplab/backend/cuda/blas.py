@@ -1,0 +1,90 @@
+"""cuBLAS through ctypes; in the emulation SciPy's BLAS takes its place."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import ctypes.util
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydeeplab.backend.cuda.library import Library
+from pydeeplab.errors import DeviceError, UsageError, did_you_mean
+
+__all__ = ["MATH_MODES", "Blas", "connect_blas"]
+
+MATH_MODES = {"strict": 2, "tf32": 3}
+"""How matrix products round: in single precision throughout, or with factors cut to 10 bits on tensor cores."""
+
+
+class Blas:
+    """What computes matrix products: cuBLAS, SciPy's BLAS (``emulation``) or, with neither, our own kernel."""
+
+    def __init__(self, name: str, cublas: Any = None, handle: Any = None, keep: Any = None):
+        self.name = name
+        self.math = "strict"
+        self._cublas, self._handle, self._keep = cublas, handle, keep
+
+    def set_math(self, mode: str) -> None:
+        """Choose "strict" or "tf32"; without cuBLAS all products are strict."""
+        if mode not in MATH_MODES:
+            raise UsageError(
+                f"unknown math mode '{mode}'; known are {', '.join(MATH_MODES)}.{did_you_mean(mode, MATH_MODES)}"
+            )
+        if self._cublas:
+            _check(self._cublas.cublasSetMathMode(self._handle, MATH_MODES[mode]), "cublasSetMathMode")
+        self.math = mode
+
+
+def _check(status: int, what: str) -> None:
+    if status:
+        raise DeviceError(f"{what} failed: cuBLAS error {status}")
+
+
+def _candidates() -> Iterator[str]:
+    """Paths and names under which cuBLAS may be found: named by hand, from pip, from a toolkit, known to the loader."""
+    if named := os.environ.get("PYDEEPLAB_CUBLAS"):
+        yield named
+    with contextlib.suppress(ImportError, ValueError):
+        spec = importlib.util.find_spec("nvidia")
+        for folder in (spec and spec.submodule_search_locations) or ():
+            yield from map(str, sorted(Path(folder).glob("*/lib/libcublas.so*")))
+    for root in filter(None, (os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), "/usr/local/cuda")):
+        yield from map(str, sorted(Path(root, "lib64").glob("libcublas.so*")))
+    yield from ("libcublas.so.13", "libcublas.so.12", "libcublas.so")
+
+
+def connect_blas(library: Library, kind: str) -> Blas:
+    """Give the library something to multiply matrices with."""
+    if kind != "cuda":
+        return _connect_scipy(library)
+    for name in _candidates():
+        with contextlib.suppress(OSError):
+            return _connect_cublas(library, ctypes.CDLL(name), name)
+    return Blas("own kernel")
+
+
+def _connect_cublas(library: Library, cublas: Any, name: str) -> Blas:
+    handle, stream = ctypes.c_void_p(), ctypes.c_void_p()
+    _check(cublas.cublasCreate_v2(ctypes.byref(handle)), "cublasCreate")
+    library.call("stream_get", ctypes.byref(stream))
+    _check(cublas.cublasSetStream_v2(handle, stream), "cublasSetStream")
+    library.call("blas_use", handle, ctypes.cast(cublas.cublasSgemmStridedBatched, ctypes.c_void_p))
+    blas = Blas(f"cuBLAS ({name})", cublas, handle)
+    blas.set_math("strict")
+    return blas
+
+
+def _connect_scipy(library: Library) -> Blas:
+    from scipy.linalg import cython_blas
+
+    capsule = cython_blas.__pyx_capi__["sgemm"]
+    name_of, pointer_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+    name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    sgemm = pointer_of(capsule, name_of(capsule))
+    library.call("blas_use", sgemm, ctypes.cast(library.functions.host_sgemm, ctypes.c_void_p))
+    return Blas("SciPy's BLAS")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,7 +14,7 @@ from PIL import ImageFont
 from pydeeplab.plotting.chart import Chart
 from pydeeplab.plotting.ticks import format_tick, linear_ticks, log_ticks
 
-__all__ = ["Dot", "Line", "Picture", "Text", "lay_out", "load_font"]
+__all__ = ["Bitmap", "Box", "Dot", "Line", "Part", "Picture", "Text", "lay_out", "load_font", "text_width"]
 
 INK, SOFT, GRID = "#222222", "#666666", "#e4e4e4"
 _FONT, _TITLE = 13, 16
@@ -55,13 +55,45 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Box:
+    """A rectangle: filled, outlined, or both."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    fill: str | None = None
+    line: str | None = None
+    line_width: float = 1.0
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Bitmap:
+    """Pixels (H, W, 3) uint8 RGB drawn into a rectangle; ``photo`` allows lossy compression where a format has it."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    pixels: NDArray[np.uint8]
+    photo: bool = False
+
+
+Part = Line | Dot | Text | Box | Bitmap
+
+
+@dataclass(frozen=True)
 class Picture:
-    """A laid-out chart of a size in pixels; ``frame`` is the plot's left, top, right and bottom."""
+    """Parts laid out, the first at the back, in a picture of a size in pixels.
+
+    ``frame`` is what the parts lie around: of a chart the plot's left, top, right and bottom.
+    """
 
     width: int
     height: int
     frame: tuple[float, float, float, float]
-    parts: list[Line | Dot | Text]
+    parts: Sequence[Part]
 
 
 @cache
@@ -70,19 +102,20 @@ def load_font(size: int) -> Any:
     return ImageFont.load_default(size=size)
 
 
-def _width(text: str, size: int = _FONT) -> float:
+def text_width(text: str, size: int = _FONT) -> float:
+    """How wide a line of text is, about."""
     return float(load_font(size).getlength(text))
 
 
-def _legend(chart: Chart, left: float, right: float, top: float) -> tuple[list[Line | Dot | Text], float]:
+def _legend(chart: Chart, left: float, right: float, top: float) -> tuple[list[Part], float]:
     """The legend in rows above the plot, and where the next thing may begin."""
     named = [(i, s.name) for i, s in enumerate(chart.series) if s.name and not s.faint]
     if len(named) < 2:
         return [], top
-    parts: list[Line | Dot | Text] = []
+    parts: list[Part] = []
     x, y = left, top + 14
     for index, name in named:
-        needed = 26 + _width(name) + 18
+        needed = 26 + text_width(name) + 18
         if x > left and x + needed > right:
             x, y = left, y + 20
         parts.append(Line(np.array([(x, y - 4), (x + 20, y - 4)]), chart.colour(index), 3))
@@ -103,12 +136,10 @@ def _thinned(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return points[kept]
 
 
-def _curve(
-    chart: Chart, index: int, place: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]
-) -> list[Line | Dot | Text]:
+def _curve(chart: Chart, index: int, place: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]) -> list[Part]:
     """The pieces of one series between its gaps."""
     series, usable, colour = chart.series[index], chart.usable(index), chart.colour(index)
-    parts: list[Line | Dot | Text] = []
+    parts: list[Part] = []
     breaks = np.flatnonzero(np.diff(usable.astype(np.int8))) + 1
     for piece in np.split(np.arange(len(usable)), breaks):
         if not len(piece) or not usable[piece[0]]:
@@ -125,9 +156,9 @@ def lay_out(chart: Chart, width: int = 760, height: int = 440) -> Picture:
     """Place all parts of a chart in a picture of this size."""
     x_low, x_high, y_low, y_high = chart.limits()
     y_ticks = log_ticks(y_low, y_high) if chart.log_y else linear_ticks(y_low, y_high)
-    left = 18 + max(_width(format_tick(t)) for t in y_ticks)
+    left = 18 + max(text_width(format_tick(t)) for t in y_ticks)
     right, top = width - 24.0, 14.0
-    parts: list[Line | Dot | Text] = []
+    parts: list[Part] = []
     if chart.title:
         parts.append(Text(left, top + 14, chart.title, _TITLE, bold=True))
         top += 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +16,14 @@ __all__ = ["PoolingWindow", "read_pair", "read_pooling_window"]
 class PoolingWindow:
     """Kernel, stride, pad and dilation for height and width.
 
-    ``overhang`` is how far the last window may reach beyond image and padding; None stands for stride - 1.
+    ``overhang`` is how far the last window may reach beyond image and padding; None stands for stride - 1 each.
     """
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
     pad: tuple[int, int]
     dilation: tuple[int, int] = (1, 1)
-    overhang: int | None = None
+    overhang: tuple[int, int] | None = None
 
     @property
     def arguments(self) -> tuple[int, ...]:
@@ -38,9 +39,9 @@ class PoolingWindow:
     def pooled(self, image: tuple[int, int]) -> tuple[int, int]:
         """The output size: as many windows as fit, without those that would start beyond image and padding."""
         sizes = []
-        for n, e, s, p in zip(image, self.extent, self.stride, self.pad, strict=True):
-            beyond = s - 1 if self.overhang is None else self.overhang
-            size = (n + 2 * p - e + beyond) // s + 1
+        beyond = self.overhang or tuple(s - 1 for s in self.stride)
+        for n, e, s, p, o in zip(image, self.extent, self.stride, self.pad, beyond, strict=True):
+            size = (n + 2 * p - e + o) // s + 1
             sizes.append(min(size, -(-(n + p) // s)) if any(self.pad) else size)
         return sizes[0], sizes[1]
 
@@ -75,10 +76,10 @@ def read_pooling_window(layer: Layer, param: Any) -> PoolingWindow:
         raise layer.error("kernel_size (or kernel_h and kernel_w) is missing")
     assert stride is not None
     assert pad is not None
-    dilation = _dilation(layer, param)
-    overhang = _overhang(param)
+    dilation = _once_or_twice(layer, "dilation", getattr(param, "dilation", ())) or (1, 1)
+    overhang = _overhang(layer, param)
     check_window_sizes(layer, {"kernel_size": kernel, "stride": stride, "pad": pad, "dilation": dilation})
-    check_window_sizes(layer, {"overhang": [max(overhang or 1, 1)]})
+    check_window_sizes(layer, {"overhang": [max(o, 1) for o in overhang or ()]})
     window = PoolingWindow(kernel, stride, pad, dilation, overhang)
     if any(p >= e for p, e in zip(pad, window.extent, strict=True)):
         raise layer.error(
@@ -88,16 +89,14 @@ def read_pooling_window(layer: Layer, param: Any) -> PoolingWindow:
     return window
 
 
-def _dilation(layer: Layer, param: Any) -> tuple[int, int]:
-    given = list(getattr(param, "dilation", ())) or [1]
+def _once_or_twice(layer: Layer, field: str, given: Sequence[int]) -> tuple[int, int] | None:
     if len(given) > 2:
-        raise layer.error(f"dilation must be given once or as height and width, got {len(given)} values")
-    return given[0], given[-1]
+        raise layer.error(f"{field} must be given once or as height and width, got {len(given)} values")
+    return (given[0], given[-1]) if given else None
 
 
-def _overhang(param: Any) -> int | None:
+def _overhang(layer: Layer, param: Any) -> tuple[int, int] | None:
     if "overhang" not in param.DESCRIPTOR.fields_by_name:
         return None
-    if param.HasField("overhang"):
-        return int(param.overhang)
-    return 0 if param.round_mode == param.FLOOR else None
+    floor = (0, 0) if param.round_mode == param.FLOOR else None
+    return _once_or_twice(layer, "overhang", param.overhang) or floor

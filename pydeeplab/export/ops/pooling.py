@@ -28,7 +28,7 @@ def pooling(site: Site) -> str | list[str]:
     beyond, ceil, image = (0, 0), False, site.bottom
     if not (site.varies(0, 2) or site.varies(0, 3)):
         beyond = _reach(site, window)
-    elif window.overhang:
+    elif any(window.overhang or ()):
         site.unsupported("with overhang its size cannot be left open; leave --dynamic out")
     elif window.overhang is None:
         ceil = True

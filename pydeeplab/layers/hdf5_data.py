@@ -8,11 +8,28 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from pydeeplab.backend.room import available_bytes
 from pydeeplab.data.lists import MissingFileError, read_lines
 from pydeeplab.data.order import Order
 from pydeeplab.errors import DataError
 from pydeeplab.layer import register
 from pydeeplab.layers._batches import Batch, BatchLayer
+
+
+def _values(path: str, name: str, dataset: Any) -> NDArray[Any]:
+    """A dataset as float32, if it is one of numbers and fits in memory."""
+    if not isinstance(dataset, h5py.Dataset):
+        raise DataError(f"'{path}': '{name}' is a group; a top needs a dataset, with a row for each item")
+    if dataset.shape is None or dataset.dtype.kind not in "biuf":
+        kind = "nothing" if dataset.shape is None else f"values of type {dataset.dtype}"
+        raise DataError(f"'{path}': dataset '{name}' holds {kind}; a top needs whole or floating-point numbers")
+    need, have = 4 * dataset.size, available_bytes(swap=True)
+    if have is not None and need > have:
+        raise DataError(
+            f"'{path}': dataset '{name}' of shape {dataset.shape} takes {need / 2**30:.1f} GiB in memory, which has "
+            f"{have / 2**30:.1f} GiB left; divide the rows among several files"
+        )
+    return np.asarray(dataset, np.float32)
 
 
 @register
@@ -56,13 +73,13 @@ class HDF5Data(BatchLayer):
                     raise DataError(
                         f"'{path}' has no dataset '{lost[0]}', as a top is called; it has {', '.join(file) or 'none'}"
                     )
-                rows = [np.asarray(file[top], np.float32) for top in self.param.top]
+                rows = [_values(path, top, file[top]) for top in self.param.top]
         except FileNotFoundError:
             raise MissingFileError(
                 f"'{path}', listed in '{self.param.hdf5_data_param.source}', does not exist"
             ) from None
-        except OSError as error:
-            raise DataError(f"'{path}' is no HDF5 file: {error}") from None
+        except (OSError, RuntimeError, KeyError) as error:
+            raise DataError(f"'{path}' is no HDF5 file, or damaged: {error}") from None
         counts = {top: array.shape[:1] for top, array in zip(self.param.top, rows, strict=True)}
         if len(set(counts.values())) != 1 or counts[self.param.top[0]] in ((), (0,)):
             text = ", ".join(f"{top} {shape[0] if shape else 'a scalar'}" for top, shape in counts.items())

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,10 +19,6 @@ from pydeeplab.errors import DataError
 from pydeeplab.preflight.palettes import explain_colours
 
 __all__ = ["ItemCheck", "Job", "check_item", "check_items"]
-
-_CHUNK = 8
-_MANY = 64
-"""Lines from which on processes are worth their start."""
 
 
 @dataclass(frozen=True)
@@ -131,38 +124,16 @@ def _values(labels: NDArray[Any]) -> tuple[dict[int, int], dict[int, tuple[int, 
 
 
 def check_items(jobs: Sequence[Job], workers: int, watch: Callable[[int], None]) -> list[ItemCheck]:
-    """Check many lines in ``workers`` processes (a few lines, or where there is no fork: threads).
+    """Check many lines in ``workers`` threads: decoding, which takes the time, leaves Python's lock to the others.
 
     ``watch`` hears how many are done.
-
-    Raises
-    ------
-    DataError
-        A process was killed from outside.
     """
     results: list[ItemCheck] = []
-    pool = _pool(min(workers, len(jobs)), len(jobs))
+    pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="pydeeplab-check")
     try:
-        for answer in pool.map(check_item, jobs, chunksize=_CHUNK):
+        for answer in pool.map(check_item, jobs):
             results.append(answer)
             watch(len(results))
-    except BrokenProcessPool:
-        raise DataError(
-            f"a process that checks files was killed, after {len(results)} of {len(jobs)} lines; there may be too "
-            "little memory for this many: use fewer workers"
-        ) from None
     finally:
         pool.shutdown(cancel_futures=True)
     return results
-
-
-def _pool(workers: int, jobs: int) -> Executor:
-    """Forked processes, which need no importable main module; they read files and start no threads."""
-    if workers > 1 and jobs >= _MANY and "fork" in multiprocessing.get_all_start_methods():
-        context = multiprocessing.get_context("fork")
-        return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent)
-    return ThreadPoolExecutor(max(1, workers), thread_name_prefix="pydeeplab-check")
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -155,7 +155,13 @@ def check_start(view: NetView, report: Report, loaded: LoadReport | None) -> Non
     if loaded is not None:
         report.add(NOTE, "weights", str(loaded), net=view.role)
         if not loaded.loaded:
-            report.add(WARNING, "weights", "no layer of the weight files has the name of one in the net", net=view.role)
+            report.add(
+                ERROR,
+                "weights",
+                "no layer of the weight files has the name of one in the net: training would not start from them",
+                "Give this net's weights (`pydeeplab convert FILE --list` shows what a file holds), or none.",
+                net=view.role,
+            )
         if loaded.nonfinite:
             report.add(ERROR, "weights", f"NaN or infinite weights in {_names(loaded.nonfinite)}", net=view.role)
 

@@ -581,6 +581,61 @@ def test_hdf5_errors(rows: Rows) -> None:
         net.forward() and net.forward()
 
 
+def _compound(file: h5py.File) -> None:
+    file["x"] = np.zeros(4, [("a", "f4"), ("b", "i4")])
+
+
+def _huge(file: h5py.File) -> None:
+    file.create_dataset("x", (10**7, 10**7), "f4", chunks=(1024, 1024))
+
+
+def _dangling(file: h5py.File) -> None:
+    file["x"] = h5py.SoftLink("/nowhere")
+
+
+@pytest.mark.parametrize(
+    ("fill", "message"),
+    [
+        (lambda f: f.create_group("x"), "'x' is a group; a top needs a dataset"),
+        (lambda f: f.create_dataset("x", data=[b"cat", b"dog"]), r"'x' holds values of type .*; a top needs"),
+        (lambda f: f.create_dataset("x", data=["cat"], dtype=h5py.string_dtype()), "'x' holds values of type object"),
+        (lambda f: f.create_dataset("x", data=np.ones(3, complex)), "'x' holds values of type complex128"),
+        (lambda f: f.create_dataset("x", data=h5py.Empty("f4")), "'x' holds nothing"),
+        (lambda f: f.create_dataset("x", data=3.0), "at least one; got x a scalar"),
+        (lambda f: f.create_dataset("x", (0, 4), "f4"), "at least one; got x 0"),
+        (_compound, "'x' holds values of type"),
+        (_huge, r"shape \(10000000, 10000000\) takes 372529.0 GiB in memory"),
+        (_dangling, r"a\.h5' is no HDF5 file, or damaged: .*component not found"),
+    ],
+)
+def test_hdf5_files_without_rows_of_numbers(rows: Rows, fill: Callable[[h5py.File], object], message: str) -> None:
+    with h5py.File(rows.folder / "a.h5", "w") as file:
+        fill(file)
+    with pytest.raises(DataError, match=message):
+        rows.net(tops='top: "x"')
+
+
+def test_damaged_hdf5_files_end_in_words(rows: Rows) -> None:
+    """Cut short anywhere, or with any few bytes overwritten: rows, or an error that names the file."""
+    whole = (rows.folder / "a.h5").read_bytes()
+    random = np.random.default_rng(0)
+    damaged = [whole[:size] for size in range(0, len(whole), len(whole) // 40)]
+    for _ in range(200):
+        broken = np.frombuffer(whole, np.uint8).copy()
+        at = random.integers(0, len(whole) - 8)
+        broken[at : at + 8] = random.integers(0, 256, 8)
+        damaged.append(broken.tobytes())
+    refused = []
+    for data in damaged:
+        (rows.folder / "a.h5").write_bytes(data)
+        try:
+            rows.net(tops='top: "x"').forward()
+        except DataError as error:
+            refused.append(str(error))
+    assert len(refused) >= 40
+    assert all("a.h5" in text for text in refused)
+
+
 # Data and WindowData -------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from pathlib import Path
 
 import h5py
@@ -131,9 +130,8 @@ def test_every_file_is_looked_at(project: Project) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_long_lists_are_checked_in_processes(project: Project, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The findings are those of threads, in the list's order, and progress counts every line."""
-    monkeypatch.setattr("pydeeplab.preflight.items._MANY", 3)
+def test_findings_come_in_the_order_of_the_list(project: Project, workers: int) -> None:
+    """However many threads look, and progress counts every line."""
     for i in (1, 4):
         (project.folder / f"t{i}.png").write_bytes(b"")
     seen: list[tuple[str, int, int]] = []
@@ -143,13 +141,6 @@ def test_long_lists_are_checked_in_processes(project: Project, workers: int, mon
     assert [done for label, done, total in seen if label == "checking train.txt"] == [1, 2, 3, 4, 5, 6]
     with pytest.raises(pydeeplab.errors.UsageError, match="at least 1, got 0"):
         project.check(workers=0)
-
-
-def test_a_killed_process_is_explained(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pydeeplab.preflight.items._MANY", 3)
-    monkeypatch.setattr("pydeeplab.preflight.items._check_map", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-    with pytest.raises(DataError, match=r"was killed, after 0 of 6 lines.*fewer workers"):
-        project.check(workers=2)
 
 
 def test_fast_checks_decode_a_sample(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,6 +323,17 @@ def test_frozen_statistics_that_nobody_gave(project: Project) -> None:
 def test_weights_that_do_not_fit(project: Project) -> None:
     report = project.check(weights=project.folder / "none.caffemodel")
     assert has(report, "error", "weights", "none.caffemodel")
+    other = pydeeplab.Net.from_text(
+        'layer { name: "in" type: "Input" top: "in" input_param { shape { dim: 1 dim: 2 } } } '
+        'layer { name: "else" type: "InnerProduct" bottom: "in" top: "out" inner_product_param { num_output: 2 } }',
+        pydeeplab.TEST,
+    )
+    other.save(project.folder / "other.caffemodel")
+    report = project.check(weights=project.folder / "other.caffemodel")
+    assert has(report, "error", "no layer of the weight files has the name of one in the net", "or none")
+    arguments = ["train", "--solver", str(project.folder / "solver.prototxt"), "--weights", "other.caffemodel"]
+    assert main([*arguments, "--quiet"]) == 1
+    assert main([*arguments, "--quiet", "--check", "none", "--iterations", "1"]) == 0
 
 
 def test_snapshots_can_be_written(project: Project) -> None:

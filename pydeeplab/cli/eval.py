@@ -15,26 +15,30 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pydeeplab.cli._nets import apply_threads
 from pydeeplab.cli._progress import Progress
+from pydeeplab.cli._results import (
+    add_results_arguments,
+    check_results,
+    files_of,
+    net_of,
+    pictures_of,
+    result_folders,
+    rules_of,
+)
 from pydeeplab.cli._scores import score_lines
-from pydeeplab.cli._segmenter import add_classes_argument, add_crf_argument, add_segmenter_arguments, segmenter_options
 from pydeeplab.cli._tables import has_colours
-from pydeeplab.data.classes import ClassSet, class_set
 from pydeeplab.data.images import read_image, read_label
-from pydeeplab.data.palette import voc_palette
 from pydeeplab.errors import PydeeplabError, UsageError, counted
 from pydeeplab.evaluation.parallel import score_in_processes, score_in_threads
-from pydeeplab.evaluation.pictures import Picture, pictures_of_folders, pictures_of_list
-from pydeeplab.evaluation.predictors import FilePredictor, NetPredictor
+from pydeeplab.evaluation.predictors import NetPredictor
 from pydeeplab.evaluation.report import MeanFieldMaps, trimap_chart, write_report
-from pydeeplab.evaluation.scoring import Evaluation, PictureScore, Rules
+from pydeeplab.evaluation.scoring import Evaluation, PictureScore
 from pydeeplab.evaluation.trimap import AROUND
 from pydeeplab.files import write_text
 from pydeeplab.plotting import write_chart
@@ -47,31 +51,12 @@ EXAMPLES = """\
       --crf=w=4,xy=30,rgb=5 --html report.html --iterations-of 3 --json scores.json
 """
 
-VOID_NAMES = {"ignore", "unlabeled", "unlabelled", "void"}
 DEFAULT_WIDTHS = 40
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    truth = parser.add_argument_group("the truth")
-    truth.add_argument("--list", metavar="FILE", help="a list: an image and its label map per line")
-    truth.add_argument("--root", metavar="DIR", default="", help="folder of the list's paths")
-    truth.add_argument("--truth", metavar="DIR", help="instead: folder of true label maps")
-    truth.add_argument("--ids", metavar="FILE", help="names of the pictures of --truth, one per line (default: all)")
-    truth.add_argument("--images", metavar="DIR", help="folder of the images of --truth")
-    add_classes_argument(truth)
-    truth.add_argument(
-        "--ignore", metavar="LABELS", help="true labels that do not count (default 255, and classes called void)"
-    )
-    predicted = parser.add_argument_group("label maps to score")
-    predicted.add_argument(
-        "--predicted",
-        metavar="[NAME=]DIR",
-        action="append",
-        help="folder of predicted label maps; with several, give each a name",
-    )
-    add_segmenter_arguments(parser)
-    add_crf_argument(parser)
+    add_results_arguments(parser)
     scores = parser.add_argument_group("what comes out")
     scores.add_argument("--json", metavar="FILE", help="write all scores as JSON; - prints them instead of the table")
     scores.add_argument(
@@ -108,15 +93,22 @@ def run(args: argparse.Namespace) -> int:
     """Score all pictures; 1 if some could not be."""
     _check(args)
     apply_threads(args)
-    pictures = _pictures(args)
-    net = NetPredictor(_net_options(args)) if args.net or args.model else None
-    rules = _rules(args, net)
+    pictures = pictures_of(args)[: args.limit]
+    net = net_of(args)
+    rules = rules_of(
+        args,
+        net,
+        trimap=0 if args.trimap is None else args.trimap_widths,
+        around=args.trimap_around,
+        keep=bool(args.html),
+        save=Path(args.save) if args.save else None,
+    )
     _check_iterations(args, net)
     if net is not None:
         evaluation = Evaluation(rules, net.variants)
         results: Iterable[PictureScore] = score_in_processes(net, rules, pictures, args.jobs)
     else:
-        files = FilePredictor(_folders(args.predicted), rules.classes)
+        files = files_of(args, rules.classes)
         evaluation = Evaluation(rules, files.variants)
         pictures = [files.find(picture) for picture in pictures]
         results = score_in_threads(files, rules, pictures, args.jobs)
@@ -131,16 +123,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Wrong combinations, before anything is read."""
-    if bool(args.list) == bool(args.truth):
-        raise UsageError("say where the truth is: --list FILE, or --truth DIR")
-    if args.list and (args.ids or args.images):
-        raise UsageError("--ids and --images go with --truth; a list names its images itself")
-    if bool(args.predicted) == bool(args.net or args.model):
-        raise UsageError("say what to score: --predicted DIR, or a net: --net NET --weights FILE, or --model NAME")
-    if args.predicted and args.crf:
-        raise UsageError("--crf goes with a net; `pydeeplab crf` refines score maps in files")
-    if args.truth and (args.net or args.model) and not args.images:
-        raise UsageError("a net needs the images: --images DIR, or a list of both with --list")
+    check_results(args)
     for name, least in (("jobs", 1), ("limit", 1), ("trimap_widths", 1), ("panels", 0), ("iterations_of", 0)):
         value = getattr(args, name)
         if value is not None and value < least:
@@ -154,68 +137,6 @@ def _check(args: argparse.Namespace) -> None:
 def _check_iterations(args: argparse.Namespace, net: NetPredictor | None) -> None:
     if args.iterations_of and not (args.html and net is not None and len(net.variants) > 1):
         raise UsageError("--iterations-of needs --html, a net, and --crf")
-
-
-def _pictures(args: argparse.Namespace) -> list[Picture]:
-    if args.list:
-        pictures = pictures_of_list(args.list, args.root)
-    else:
-        pictures = pictures_of_folders(args.truth, args.ids, args.images)
-    return pictures[: args.limit]
-
-
-def _folders(given: Sequence[str]) -> dict[str, Path]:
-    """Folders of predictions by name."""
-    folders: dict[str, Path] = {}
-    for text in given:
-        name, equals, path = text.partition("=")
-        if not equals or Path(text).is_dir():
-            name, path = ("predicted" if len(given) == 1 else Path(text).name), text
-        if not Path(path).is_dir():
-            raise UsageError(f"the folder of predicted label maps '{path}' does not exist")
-        if name in folders:
-            raise UsageError(f"two --predicted are called '{name}'; name them: --predicted NAME=DIR")
-        folders[name] = Path(path)
-    return folders
-
-
-def _rules(args: argparse.Namespace, net: NetPredictor | None) -> Rules:
-    """The classes: those given, or the net's, or VOC's; and what else there is to know for scoring."""
-    channels = None
-    if net is not None:
-        classes, channels = net.segmenter.classes, net.segmenter.channels
-    else:
-        classes = _class_set(args.classes or "voc12")
-    count = channels or len(classes)
-    if count == 0:
-        raise UsageError("the net gives labels only: say how many classes there are with --classes")
-    ignore = {255, *(i for i, name in enumerate(classes.names) if name.lower() in VOID_NAMES)}
-    if args.ignore is not None:
-        try:
-            ignore = {int(word) for word in args.ignore.split(",") if word}
-        except ValueError:
-            raise UsageError(f"--ignore wants numbers such as 255,11; got '{args.ignore}'") from None
-    return Rules(
-        classes,
-        count,
-        tuple(sorted(ignore)),
-        trimap=0 if args.trimap is None else args.trimap_widths,
-        around=args.trimap_around,
-        keep=bool(args.html),
-        save=Path(args.save) if args.save else None,
-    )
-
-
-def _net_options(args: argparse.Namespace) -> dict[str, Any]:
-    options = segmenter_options(args)
-    return options | {"classes": _class_set(args.classes)} if args.classes else options
-
-
-def _class_set(text: str) -> ClassSet:
-    """A class set by name, or file, or number of classes."""
-    if text.isdigit() and not Path(text).exists():
-        return ClassSet("numbers", tuple(f"class {i}" for i in range(int(text))), voc_palette())
-    return class_set(text)
 
 
 def _write(args: argparse.Namespace, evaluation: Evaluation, net: NetPredictor | None) -> None:
@@ -246,7 +167,7 @@ def _say_written(args: argparse.Namespace, path: str) -> None:
 
 def _subject(args: argparse.Namespace) -> str:
     if args.predicted:
-        return ", ".join(_folders(args.predicted))
+        return ", ".join(result_folders(args.predicted))
     return str(args.model or args.net)
 
 

@@ -2,8 +2,9 @@
 
 Writes for each picture an index PNG of its labels (pixel values are class numbers, coloured by a palette), and on
 request the picture under the classes' colours with a legend, and the probabilities. Pictures are padded to a size that
-suits the net and cut back; those larger than --tile are cut into overlapping tiles. A picture that fails does not stop
-the others: it is listed at the end, and the exit code is 1.
+suits the net and cut back; those larger than --tile are cut into overlapping tiles, whose scores are merged one row of
+tiles after the other: labels of a large picture take little memory, its probabilities and a CRF that of the whole. A
+picture that fails does not stop the others: it is listed at the end, and the exit code is 1.
 """
 
 from __future__ import annotations

@@ -21,11 +21,22 @@ constexpr int BLOCK = 64; /* threads are slow there */
 
 constexpr int64_t MOST_BLOCKS = 1 << 16;
 
+/* Statuses of our own, beside CUDA's. */
+constexpr int BLAS_FAILED = 100000; /* cuBLAS's numbers are added to it */
+constexpr int BAD_ARGUMENTS = 200000;
+
 /* The work of one thread: i = first, first + step, ... below n. */
 #define EACH(i, n)                                                                                                     \
     for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < (n); i += (int64_t)blockDim.x * gridDim.x)
 
 cudaStream_t current_stream();
+
+/* Device memory of at least so many bytes, the same for every kernel: only for what one entry point needs between its
+ * own launches. */
+int device_scratch(void **memory, size_t bytes);
+
+#define RETURN_IF_FAILED(call)                                                                                         \
+    if (int status_of_call = (call)) return status_of_call
 
 static inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

@@ -15,7 +15,6 @@ void *blas_handle;
 Sgemm sgemm;
 
 constexpr int NOT_TRANSPOSED = 0, TRANSPOSED = 1;
-constexpr int BLAS_FAILED = 100000; /* cuBLAS's own numbers are added to it */
 constexpr int TILE = 16;
 
 __global__ void product_kernel(Product s, float alpha, const float *a, const float *b, float beta, float *c) {

@@ -19,9 +19,8 @@ cudaStream_t stream;
 bool started;
 Stage stages[2];
 int next_stage;
-
-#define RETURN_IF_FAILED(call)                                                                                         \
-    if (int status = (call)) return status
+void *scratch;
+size_t scratch_bytes;
 
 int start() {
     if (started) return cudaSuccess;
@@ -37,6 +36,18 @@ int start() {
 } // namespace
 
 cudaStream_t current_stream() { return stream; }
+
+int device_scratch(void **memory, size_t bytes) {
+    if (bytes > scratch_bytes) {
+        RETURN_IF_FAILED(cudaStreamSynchronize(stream));
+        RETURN_IF_FAILED(cudaFree(scratch));
+        scratch = nullptr, scratch_bytes = 0;
+        RETURN_IF_FAILED(memory_allocate(&scratch, (int64_t)bytes));
+        scratch_bytes = bytes;
+    }
+    *memory = scratch;
+    return cudaSuccess;
+}
 
 EXPORT const char *status_text(int status) { return cudaGetErrorString((cudaError_t)status); }
 

@@ -116,6 +116,8 @@ class _Staging:
             return None
         if isinstance(value, DeviceArray):
             return value.pointer
+        if argument.host:
+            return int(value.ctypes.data)
         address = value.ctypes.data
         copy = self._copies.get(address) if value.size else None
         if copy is None:

@@ -13,7 +13,7 @@ from pydeeplab.errors import DeviceError
 __all__ = ["DeviceInfo", "Library", "Unavailable", "library_path", "load_library"]
 
 _FOLDER = Path(__file__).resolve().parent
-_BLAS_FAILED = 100_000
+_BLAS_FAILED, _BAD_ARGUMENTS = 100_000, 200_000
 
 
 class _Description(ctypes.Structure):
@@ -70,6 +70,8 @@ class Library:
 
     def cause(self, status: int) -> str:
         """A status in words."""
+        if status == _BAD_ARGUMENTS:
+            return "its arguments do not fit each other"
         if status > _BLAS_FAILED:
             return f"cuBLAS error {status - _BLAS_FAILED}"
         return f"CUDA error {status}, {self.functions.status_text(status).decode()}"

@@ -7,7 +7,8 @@ Each module of this package describes one family of kernels in a list ``KERNELS`
 
 ``in``, ``out`` (overwritten), ``inout`` and ``scratch`` (contents undefined) are C-contiguous arrays of the net's
 floating type unless another is named; ``?`` allows None. Dimensions are symbols that must agree among the arguments;
-``*`` takes whatever comes. ``int``, ``float`` and ``bool`` are scalars. Arguments are passed by position in this order.
+``*`` takes whatever comes; ``in host`` arrays lie in the host's memory on every backend. ``int``, ``float`` and ``bool``
+are scalars. Arguments are passed by position in this order.
 """
 
 from __future__ import annotations
@@ -19,19 +20,24 @@ from dataclasses import dataclass
 
 __all__ = ["Array", "Kernel", "Scalar", "kernel", "kernels", "stems"]
 
-_ARRAY = re.compile(r"(in|out|inout|scratch)(\?)?\s+(\w+)\[([^\]]*)\](?::(\w+))?$")
+_ARRAY = re.compile(r"(in|out|inout|scratch)(\?)?( host)?\s+(\w+)\[([^\]]*)\](?::(\w+))?$")
 _SCALAR = re.compile(r"(int|float|bool)\s+(\w+)$")
 
 
 @dataclass(frozen=True)
 class Array:
-    """An array argument. ``access`` is in, out, inout or scratch; ``dtype`` real (the net's type) or a NumPy name."""
+    """An array argument.
+
+    ``access`` is in, out, inout or scratch; ``dtype`` real (the net's type) or a NumPy name; ``host`` arrays are never
+    on a device.
+    """
 
     name: str
     access: str
     dims: tuple[str, ...]
     dtype: str = "real"
     optional: bool = False
+    host: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,10 +75,10 @@ def kernel(name: str, signature: str, *, source: str, tolerance: float = 1e-5, v
     for text in re.split(r",(?![^\[]*\])", signature):
         text = text.strip()
         if match := _ARRAY.match(text):
-            access, optional, label, dims, dtype = match.groups()
+            access, optional, host, label, dims, dtype = match.groups()
             symbols = tuple(d.strip() for d in dims.split(",") if d.strip())
             symbols = tuple(f"{label}_size" if d == "*" else d for d in symbols)
-            arguments.append(Array(label, access, symbols, dtype or "real", bool(optional)))
+            arguments.append(Array(label, access, symbols, dtype or "real", bool(optional), bool(host)))
         elif match := _SCALAR.match(text):
             arguments.append(Scalar(match[2], match[1]))
         else:

@@ -12,7 +12,7 @@ from pydeeplab.backend.spec import kernel
 
 WINDOW = "int stride_h, int stride_w, int pad_h, int pad_w, int dilation_h, int dilation_w"
 CONVOLUTION = "scratch columns[*], " + WINDOW + ", int group"
-ND = "scratch columns[*], in geometry[A,G]:int32, int group"
+ND = "scratch columns[*], in host geometry[A,G]:int32, int group"
 
 FORWARD = "in x[N,C,H,W], in w[O,I,R,S], in? bias[O], out y[N,O,P,Q], "
 BACKWARD_DATA = "in dy[N,O,P,Q], in w[O,I,R,S], in? bias[C], out dx[N,C,H,W], "
@@ -33,13 +33,13 @@ KERNELS = [
     ),
     kernel(
         "im2col_nd",
-        "in x[N,C,X], out columns[N,K,Y], in geometry[A,G]:int32",
+        "in x[N,C,X], out columns[N,K,Y], in host geometry[A,G]:int32",
         source="Caffe Im2col with any number of spatial axes",
         tolerance=0,
     ),
     kernel(
         "col2im_nd",
-        "in columns[N,K,Y], out x[N,C,X], in geometry[A,G]:int32",
+        "in columns[N,K,Y], out x[N,C,X], in host geometry[A,G]:int32",
         source="Caffe Im2col with any number of spatial axes: the adjoint",
         tolerance=1e-6,
     ),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pydeeplab.data.palette import decolorize
 from pydeeplab.errors import DataError
@@ -134,8 +134,15 @@ def read_image(path: PathLike, gray: bool = False, *, upright: bool = True) -> N
     return np.ascontiguousarray(pixels)
 
 
-def image_size(path: PathLike) -> tuple[int, int]:
-    """(height, width) of a picture in file order (without EXIF rotation), read from the file's header only.
+def image_size(path: PathLike, *, upright: bool = False) -> tuple[int, int]:
+    """(height, width) of a picture, read from the file's header only.
+
+    Parameters
+    ----------
+    path
+        The file.
+    upright
+        As `read_image` turns it by its EXIF orientation; False gives the size in file order.
 
     Raises
     ------
@@ -143,7 +150,8 @@ def image_size(path: PathLike) -> tuple[int, int]:
         The file does not exist or is no picture.
     """
     with _opened(path, "image") as picture:
-        return picture.height, picture.width
+        turned = upright and picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        return (picture.width, picture.height) if turned else (picture.height, picture.width)
 
 
 def read_label(path: PathLike, palette: NDArray[np.uint8] | None = None, *, unknown: int | None = None) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydeeplab.networks import heads
+from pydeeplab.networks import heads, multi_scale
 from pydeeplab.networks.builder import NetBuilder
 from pydeeplab.networks.datasets import Dataset
 from pydeeplab.networks.network import Network
@@ -44,13 +44,9 @@ def build(network: Network, dataset: Dataset, kind: str) -> NetBuilder:
 def _losses(net: NetBuilder, network: Network, dataset: Dataset, scores: str) -> None:
     net.section("labels and losses")
     labels = heads.label_shrink(net, pad_beg=-1 if network.kernel_2 else 0)
-    heads.loss(net, scores, labels)
+    heads.loss(net, dataset, scores, labels)
     if network.multi_scale:
-        classifier = network.classifier(dataset)
-        heads.loss(net, classifier, labels, suffix="_res1")
-        heads.loss(net, f"{classifier}_res075_interp", labels, suffix="_res075")
-        half = heads.label_shrink(net, 16, name="label_shrink16")
-        heads.loss(net, f"{classifier}_res05", half, suffix="_res05")
+        multi_scale.losses(net, dataset, network.classifier(dataset), labels)
 
 
 def _full_resolution(net: NetBuilder, network: Network, dataset: Dataset, scores: str, kind: str) -> None:
@@ -69,6 +65,6 @@ def _full_resolution(net: NetBuilder, network: Network, dataset: Dataset, scores
     if network.vgg:
         heads.mat_write(net, dataset, "fc8_crop_mat" if network.kernel_2 else "fc8_mat", blob, "fc8")
     else:
-        accuracy = {"ignore_label": heads.IGNORE_LABEL, "reset": False}
+        accuracy = {"ignore_label": dataset.ignore_label, "reset": False}
         net.layer("accuracy", "SegAccuracy", [blob, "label"], "fc1_accuracy", seg_accuracy_param=accuracy)
     heads.silence(net, ["label", "data_dim"])

@@ -134,6 +134,28 @@ class NetBuilder:
             scale_param={"bias_term": True},
         )
 
+    def batch_norm(
+        self, bottom: str, bn: str, scale: str, *, share_bn: Sequence[str] = (), share_scale: Sequence[str] = ()
+    ) -> None:
+        """BatchNorm and Scale that learn, in place; their statistics follow the last 50 batches or so."""
+        self._count(share_scale or (scale,), 2 * self.blobs[bottom])
+        self.layer(
+            bn,
+            "BatchNorm",
+            bottom,
+            bottom,
+            param=self._param(((0, None),) * 3, share_bn) if share_bn else [],
+            batch_norm_param={"moving_average_fraction": 0.98} if self.training else None,
+        )
+        self.layer(
+            scale,
+            "Scale",
+            bottom,
+            bottom,
+            param=self._param(((1, 0),) * 2, share_scale),
+            scale_param={"bias_term": True},
+        )
+
     def relu(self, name: str, blob: str) -> None:
         """A rectifier, in place."""
         self.layer(name, "ReLU", blob, blob)

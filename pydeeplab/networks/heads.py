@@ -38,11 +38,12 @@ def train_data(net: NetBuilder, dataset: Dataset, *, crop_size: int, batch_size:
             "scale_factors": SCALE_FACTORS if augment else None,
         },
         image_data_param={
-            "source": f"{dataset.exp}/list/${{TRAIN_SET}}.txt",
+            "source": dataset.source("TRAIN_SET"),
             "batch_size": batch_size,
             "shuffle": True,
-            "root_folder": "${DATA_ROOT}",
+            "root_folder": dataset.root,
             "label_type": Word("PIXEL"),
+            "ignore_label": _unless_255(dataset),
         },
     )
 
@@ -57,12 +58,17 @@ def test_data(net: NetBuilder, dataset: Dataset, *, crop: tuple[int, int], label
         ["data", "label", "data_dim"],
         transform_param={**window, "mean_value": MEAN_BGR},
         image_data_param={
-            "source": f"{dataset.exp}/list/${{TEST_SET}}.txt",
+            "source": dataset.source("TEST_SET"),
             "batch_size": 1,
-            "root_folder": "${DATA_ROOT}",
+            "root_folder": dataset.root,
             "label_type": Word("PIXEL" if labels else "NONE"),
+            "ignore_label": _unless_255(dataset),
         },
     )
+
+
+def _unless_255(dataset: Dataset) -> int | None:
+    return dataset.ignore_label if dataset.ignore_label != IGNORE_LABEL else None
 
 
 def deploy_data(net: NetBuilder, size: int = 513) -> None:
@@ -75,10 +81,12 @@ def label_shrink(net: NetBuilder, factor: int = 8, *, name: str = "label_shrink"
     return net.interp(name, "label", shrink=factor, pad_beg=pad_beg)
 
 
-def loss(net: NetBuilder, scores: str, labels: str, *, suffix: str = "") -> None:
+def loss(net: NetBuilder, dataset: Dataset, scores: str, labels: str, *, suffix: str = "") -> None:
     """Mean cross-entropy over the labelled pixels, and the accuracy of the same scores."""
-    net.layer(f"loss{suffix}", "SoftmaxWithLoss", [scores, labels], loss_param={"ignore_label": IGNORE_LABEL})
-    net.layer(f"accuracy{suffix}", "SegAccuracy", [scores, labels], seg_accuracy_param={"ignore_label": IGNORE_LABEL})
+    ignored = {"ignore_label": dataset.ignore_label}
+    weighted = {**ignored, "class_weight": dataset.class_weights or None}
+    net.layer(f"loss{suffix}", "SoftmaxWithLoss", [scores, labels], loss_param=weighted)
+    net.layer(f"accuracy{suffix}", "SegAccuracy", [scores, labels], seg_accuracy_param=ignored)
 
 
 def mat_write(net: NetBuilder, dataset: Dataset, name: str, scores: str, folder: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pydeeplab.networks.assemble import build
+from pydeeplab.networks.camvid import SMALL_NETWORKS, build_small
 from pydeeplab.networks.catalog import NETWORKS
 from pydeeplab.networks.datasets import DATASETS, Dataset
 from pydeeplab.networks.network import Network
@@ -16,7 +17,7 @@ INTRODUCTION = """\
 
 Every network of the DeepLab paper (Chen et al., "DeepLab: Semantic image segmentation with deep convolutional nets,
 atrous convolution, and fully connected CRFs", [arXiv:1606.00915](https://arxiv.org/abs/1606.00915)) for its four
-datasets, in `<dataset>/<net>/`:
+datasets, and small ones for CamVid, in `<dataset>/<net>/`:
 
 | file | what it is |
 |---|---|
@@ -39,6 +40,7 @@ a placeholder, filled in with `--define NAME=VALUE`:
 | `TRAIN_SET` | the list `<EXP>/list/<TRAIN_SET>.txt`: `train_aug` in stage 1, `trainval_aug` in stage 2 |
 | `TEST_SET` | the same for tests: `val` or `test` |
 | `FEATURE_DIR` | folder for the scores that a VGG-16 test net writes |
+| `SEED` | camvid: where training begins to differ from another, such as 1 |
 """
 
 NETWORKS_HEADING = """\
@@ -79,6 +81,17 @@ DIFFERENCES = """\
 """
 
 
+SMALL_HEADING = """\
+## Small nets: camvid
+
+The paper's comparisons for CamVid (11 classes, 367 images for training), at a size that needs no GPU: three strided
+convolutions, three residual units at 1/8 of the picture with rates 1, 2 and 4, batch normalisation throughout, and fc6
+with 64 channels. They are trained from their fillers, on crops of 225 = 32k+1, and are no nets of the paper.
+`DATA_ROOT` is the folder of CamVid itself, which holds the lists; label 11 does not count.
+[docs/camvid.md](../docs/camvid.md) says what they reach.
+"""
+
+
 def _iou(network: Network, dataset: Dataset) -> str:
     values, *_ = network.expected.get(dataset.folder, ("",))
     return values
@@ -87,6 +100,17 @@ def _iou(network: Network, dataset: Dataset) -> str:
 def _table(header: list[str], rows: list[list[str]]) -> str:
     lines = ["| " + " | ".join(cells) + " |" for cells in [header, ["---"] * len(header), *rows]]
     return "\n".join(lines) + "\n"
+
+
+def _small_rows() -> list[list[str]]:
+    rows = []
+    for network in SMALL_NETWORKS:
+        net = build_small(network, "deploy")
+        rates = ", ".join(map(str, network.rates))
+        solvers = ", ".join(f"`{name}`" for name in network.solvers)
+        parameters = f"{net.parameters:,}".replace(",", " ")
+        rows.append([f"`{network.folder}`", network.title, rates, parameters, solvers])
+    return rows
 
 
 def readme() -> str:
@@ -117,6 +141,8 @@ def readme() -> str:
                 _table(["net", *(d.title for d in DATASETS)], results),
                 *remarks,
                 "",
+                SMALL_HEADING,
+                _table(["net", "what it is", "rates of fc6", "parameters", "solvers"], _small_rows()),
                 DIFFERENCES,
             ]
         ).rstrip("\n")

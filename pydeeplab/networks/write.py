@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pydeeplab.files import write_text
 from pydeeplab.networks.assemble import KINDS, build
+from pydeeplab.networks.camvid import small_files
 from pydeeplab.networks.catalog import NETWORKS
-from pydeeplab.networks.datasets import DATASETS, MEAN_BGR, Dataset
+from pydeeplab.networks.datasets import CAMVID, DATASETS, MEAN_BGR, Dataset
 from pydeeplab.networks.network import Network
 from pydeeplab.networks.readme import readme
 from pydeeplab.networks.solvers import solver_text
@@ -75,7 +76,7 @@ def _solvers(network: Network, dataset: Dataset) -> dict[str, str]:
 @cache
 def all_files() -> Mapping[str, str]:
     """The text of every file, by its path below prototxt/."""
-    files = {"README.md": readme()}
+    files = {"README.md": readme(), **small_files()}
     for dataset in DATASETS:
         for network in NETWORKS:
             if not network.exists_for(dataset):
@@ -110,7 +111,7 @@ def differences(folder: Path) -> list[str]:
             found.append(f"{name} is missing")
         elif path.read_bytes() != text.encode():
             found.append(f"{name} differs")
-    for dataset in DATASETS:
+    for dataset in (*DATASETS, CAMVID):
         strays = {p.relative_to(folder).as_posix() for p in (folder / dataset.folder).rglob("*.prototxt")} - set(
             expected
         )

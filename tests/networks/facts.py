@@ -10,7 +10,13 @@ from typing import Any
 from pydeeplab.proto import caffe_pb2, read_net
 
 TABLES = Path(__file__).parent / "tables"
-DEFINES = {"DATA_ROOT": "/data", "TRAIN_SET": "train_aug", "TEST_SET": "val", "FEATURE_DIR": "/features"}
+DEFINES = {
+    "DATA_ROOT": "/data",
+    "TRAIN_SET": "train_aug",
+    "TEST_SET": "val",
+    "FEATURE_DIR": "/features",
+    "SEED": "1",
+}
 IN_PLACE = {"BatchNorm", "Dropout", "ReLU", "Scale"}
 
 

@@ -2,6 +2,7 @@
 # make demo      the main job, end to end, with nothing downloaded
 # make test      all tests
 # make kills     training killed at 20 random moments and resumed, as a test
+# make bench     times and memory beside other runtimes, which it installs (BENCH_ARGS="--quick", see benchmarks/)
 # make lint      ruff and mypy
 # make sanitize  tests of kernels, layers and odd files with native code that watches addresses and overflows (gcc)
 # make proto     pydeeplab/proto/caffe.bin from caffe.proto
@@ -10,7 +11,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 NATIVE = $(wildcard kernels/cpu/*.py* kernels/cpu/*.pxi kernels/cpu/*.c kernels/cpu/*.h) setup.py pyproject.toml
 
-.PHONY: install build demo test kills lint sanitize proto clean
+.PHONY: install build demo test kills bench lint sanitize proto clean
 
 install: $(VENV)/.installed
 
@@ -38,6 +39,21 @@ test: install
 
 kills: install
 	PYDEEPLAB_KILLS=20 $(BIN)/python -m pytest tests/solver/test_kill.py
+
+# Other runtimes, in an environment of their own; pydensecrf needs its generated sources made again, and may be missing.
+BENCH_VENV ?= .venv-bench
+BENCH_PYTHON = $(abspath $(BENCH_VENV))/bin/python
+$(BENCH_VENV)/.installed: benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_PYTHON) -m pip install --quiet -r benchmarks/requirements.txt protobuf pillow h5py scipy
+	rm -rf build/pydensecrf && mkdir -p build/pydensecrf
+	-cd build/pydensecrf && $(BENCH_PYTHON) -m pip download --quiet --no-deps --no-binary :all: --no-build-isolation \
+	    pydensecrf && tar -xf pydensecrf-*.tar.gz && cd pydensecrf-*/ && \
+	    rm -f pydensecrf/densecrf.cpp pydensecrf/eigen.cpp && $(BENCH_PYTHON) -m pip install --quiet --no-build-isolation .
+	touch $@
+
+bench: install $(BENCH_VENV)/.installed
+	$(BENCH_PYTHON) -m benchmarks $(BENCH_ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

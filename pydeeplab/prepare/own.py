@@ -89,7 +89,7 @@ def plan_own(
     if lacking:
         shown = ", ".join(lacking[:_SHOWN]) + (", ..." if len(lacking) > _SHOWN else "")
         raise DataError(
-            f"{counted(len(lacking), 'picture')} of {len(wanted)} have no mask in '{truth}': {shown} (looked for "
+            f"{len(lacking)} of {counted(len(wanted), 'picture')} have no mask in '{truth}': {shown} (looked for "
             f"{lacking[0]}{mask_suffix}.png). Name pictures that have none in test.txt, or say how masks are called: "
             "--mask-suffix"
         )

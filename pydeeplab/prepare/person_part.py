@@ -100,4 +100,5 @@ def plan_person_part(root: PathLike, annotations: PathLike | None = None) -> Pla
         return LabelFile(folder / f"{name}.png") if merged else PartFile(folder / f"{name}.mat")
 
     items = {n: Item(n, f"/JPEGImages/{n}.jpg", f"/{_LABELS}/{n}.png", source(n)) for n in sets["trainval"]}
-    return Plan("voc10_part", items, sets, {"JPEGImages": voc / "JPEGImages"}, class_set("person_part"), COUNTS)
+    folders = {"JPEGImages": voc / "JPEGImages"}
+    return Plan("voc10_part", items, sets, folders, class_set("person_part"), COUNTS, without="parts of persons")

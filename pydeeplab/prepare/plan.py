@@ -66,6 +66,8 @@ class Plan:
         Published sizes of the sets.
     notes : list of str
         What the user should know.
+    without : str
+        What pictures lack that do not belong to the data set, in the plural.
     """
 
     exp: str
@@ -75,6 +77,7 @@ class Plan:
     classes: ClassSet | None
     expected: Mapping[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    without: str = "labels"
 
     def add_differences(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Add ``<set>_diff_<strong>``, the weakly labelled pictures: those of exactly one of two sets, sorted."""

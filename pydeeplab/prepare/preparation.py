@@ -12,7 +12,7 @@ from typing import Any
 
 from pydeeplab.data.classes import ClassSet
 from pydeeplab.data.palette import voc_palette
-from pydeeplab.errors import UsageError, did_you_mean
+from pydeeplab.errors import UsageError, counted, did_you_mean
 from pydeeplab.files import make_folder, write_text
 from pydeeplab.prepare.cityscapes import plan_cityscapes
 from pydeeplab.prepare.context import plan_pascal_context
@@ -267,9 +267,15 @@ class _Work:
             copied=sum(o.copied for o in outcomes),
             changed=tuple(changed),
             problems=tuple(o.problem for o in failed),
-            notes=(*self.plan.notes, *_absent(classes, present)),
+            notes=(*self.plan.notes, *self._dropped(dropped), *_absent(classes, present)),
             check=self.check,
         )
+
+    def _dropped(self, names: set[str]) -> list[str]:
+        """A note of the pictures that do not belong to the data set."""
+        if not names:
+            return []
+        return [f"{counted(len(names), 'picture')} without {self.plan.without} do not belong to the data set"]
 
     def _write(self, path: Path, text: str) -> bool:
         """Write a file that is not so already; whether it is not."""

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydeeplab.blob import Blob
 from pydeeplab.filler import fill
 from pydeeplab.layer import Layer
-from pydeeplab.layers._convolution_engine import Choice, ConvolutionEngine, Problem, choose_engine
+from pydeeplab.layers._convolution_engine import OPERATIONS, Choice, choose_engine, make_engine
+from pydeeplab.layers._convolution_problem import Problem
 from pydeeplab.layers._window import Window, channel_axis, read_window, times
 
 __all__ = ["ConvolutionBase"]
@@ -65,8 +66,9 @@ class ConvolutionBase(Layer):
             channels, outputs = outputs, channels
         batch = math.prod(shape[: self._axis])
         self._problem = Problem(self.window, batch, channels, outputs, self._group, image, positions)
-        self._choice = self._choose()
-        self._engine = ConvolutionEngine(self, self._problem, self._choice)
+        self._choices = {operation: self._choose(operation) for operation in OPERATIONS}
+        engines = {choice: make_engine(self, self._problem, choice) for choice in self._choices.values()}
+        self._to_map, self._to_image, self._to_weights = (engines[self._choices[operation]] for operation in OPERATIONS)
 
     def _check(self, bottom: Sequence[Blob]) -> None:
         shape = bottom[0].shape
@@ -97,20 +99,25 @@ class ConvolutionBase(Layer):
             f"pad {times(window.pad)}). Use a larger input or pad, or a smaller kernel_size or dilation."
         )
 
-    def _choose(self) -> Choice:
+    def _choose(self, operation: str) -> Choice:
         param = self.param.convolution_param
         wish = {param.DEFAULT: self.context.engine, param.CAFFE: "CAFFE"}.get(param.engine, "DEFAULT")
-        return choose_engine(wish, self._problem, bool(param.force_nd_im2col))
+        lacking = self.context.backend.missing
+        return choose_engine(wish, self._problem, bool(param.force_nd_im2col), operation, lacking)
 
     @property
     def engine_used(self) -> str:
-        """How this layer computes at its present shape."""
-        return self._choice.name
+        """How this layer computes its tops at its present shape."""
+        return self._forward_choice.name
 
     @property
     def engine_reason(self) -> str:
         """Why it computes like that."""
-        return self._choice.reason
+        return self._forward_choice.reason
+
+    @property
+    def _forward_choice(self) -> Choice:
+        return self._choices["backward_data" if self.transposed else "forward"]
 
     def _bias(self) -> NDArray[Any] | None:
         return self.blobs[1].read() if len(self.blobs) > 1 else None

@@ -1,23 +1,20 @@
-"""Which way to compute a convolution, and running it that way."""
+"""Which way to compute each pass of a convolution."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from pydeeplab.layer import Layer
-from pydeeplab.layers._window import Window
-from pydeeplab.threads import get_num_threads
+from pydeeplab.layers._convolution_columns import ColumnsEngine
+from pydeeplab.layers._convolution_problem import Problem
+from pydeeplab.layers._convolution_winograd import TILES, WinogradEngine, winograd_applies, winograd_cost
 
-__all__ = ["Choice", "ConvolutionEngine", "Problem", "choose_engine"]
+__all__ = ["OPERATIONS", "Choice", "choose_engine", "make_engine"]
 
-STRIP_ELEMENTS = 2**20
-"""Columns that one thread makes at a time: 4 MB, about what its share of the caches holds."""
+OPERATIONS = ("forward", "backward_data", "backward_weights")
+"""The passes of a convolution."""
 
 FEW_POSITIONS = 256
 """Output pixels of a batch below which splitting the outputs between threads beats splitting the pixels."""
@@ -25,42 +22,40 @@ FEW_POSITIONS = 256
 MANY_FILTERS = 4
 """Filters per channel up to which the direct depthwise loops beat a matrix product per channel."""
 
-
-@dataclass(frozen=True)
-class Problem:
-    """A convolution: ``image`` and ``positions`` are the sizes on its image side and on its column side."""
-
-    window: Window
-    batch: int
-    channels: int
-    outputs: int
-    group: int
-    image: tuple[int, ...]
-    positions: tuple[int, ...]
-
-    @property
-    def multiply_adds(self) -> int:
-        """Multiply-accumulate operations of one pass."""
-        each = self.channels // self.group * self.window.taps
-        return self.batch * self.outputs * math.prod(self.positions) * each
+STRIPS_COST = 1.3
+"""What a multiply-add of the strips costs, where one of a product of packed tiles costs 1."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An engine's name and why it was chosen."""
+    """An engine's name, why it was chosen, and for ``winograd`` the outputs per side of a tile."""
 
     name: str
     reason: str
+    tile: int = 0
 
 
-def choose_engine(requested: str, problem: Problem, force_nd: bool = False) -> Choice:
-    """Choose how to compute ``problem`` when CAFFE or DEFAULT (the fastest) is requested.
+def choose_engine(
+    requested: str,
+    problem: Problem,
+    force_nd: bool = False,
+    operation: str = "forward",
+    lacking: Collection[str] = (),
+) -> Choice:
+    """Choose how to compute a pass of ``problem`` when CAFFE or DEFAULT (the fastest) is requested.
+
+    Parameters
+    ----------
+    operation : one of `OPERATIONS`
+    lacking : str
+        Kernels that the backend does not have.
 
     Returns
     -------
     Choice
         ``nd``: columns of any number of axes; ``im2col``: all columns of an image, then one product per group;
-        ``gemm``: the image is its own columns; ``depthwise``: direct; ``strips``: columns a few pixels at a time.
+        ``gemm``: the image is its own columns; ``depthwise``: direct; ``strips``: columns a few pixels at a time;
+        ``winograd``: products of transformed tiles.
     """
     window = problem.window
     if len(window.kernel) > 2:
@@ -71,74 +66,21 @@ def choose_engine(requested: str, problem: Problem, force_nd: bool = False) -> C
         return Choice("im2col", "engine CAFFE")
     if problem.group == problem.channels > 1 and problem.outputs <= MANY_FILTERS * problem.channels:
         return Choice("depthwise", f"{problem.group} groups of one channel")
-    if problem.batch * math.prod(problem.positions) <= FEW_POSITIONS:
-        return Choice("im2col", f"at most {FEW_POSITIONS} output pixels")
+    strips = f"conv_{operation}_strips" not in lacking
+    if not strips or problem.batch * math.prod(problem.positions) <= FEW_POSITIONS:
+        return Choice("im2col", f"at most {FEW_POSITIONS} output pixels" if strips else "the backend has no other")
     if window.single:
         return Choice("gemm", "1 x 1, stride 1, no pad: the image is its own columns")
+    if f"winograd_{operation}" not in lacking and winograd_applies(problem, operation):
+        cost, tile = min((winograd_cost(problem, operation, tile), tile) for tile in TILES)
+        share = cost / problem.multiply_adds
+        if share < STRIPS_COST:
+            return Choice("winograd", f"tiles of {tile} x {tile}: {share:.0%} of the multiply-adds", tile)
     return Choice("strips", "columns fit the caches a strip at a time")
 
 
-class ConvolutionEngine:
-    """Runs one `Problem` with the kernels of one `Choice`.
-
-    Images are [batch, channels, *image], maps [batch, outputs, *positions], weights [outputs, channels / group,
-    *kernel], in any grouping of their axes: they are reshaped as the kernels want them.
-    """
-
-    def __init__(self, layer: Layer, problem: Problem, choice: Choice):
-        self._kernels, self._workspace = layer.kernels, layer.context.workspace
-        self._problem, self._name = problem, choice.name
-        window, planar = problem.window, problem.window.planar()
-        self._prefix = {"nd": "conv_nd", "depthwise": "depthwise"}.get(choice.name, "conv")
-        self._suffix = "_strips" if choice.name in ("gemm", "strips") else ""
-        self._plane = (*planar.stride, *planar.pad, *planar.dilation)
-        axes = (problem.image, problem.positions, window.kernel, window.stride, window.pad, window.dilation)
-        self._geometry = np.array(axes, np.int32).T.copy()
-        self._columns = self._count_columns()
-
-    def _count_columns(self) -> int:
-        problem, positions = self._problem, math.prod(self._problem.positions)
-        if problem.window.single or self._name == "depthwise":
-            return 0
-        rows, threads = problem.channels * problem.window.taps, get_num_threads()
-        if not self._suffix:
-            return rows * positions
-        return max(16 * rows, 256, min(STRIP_ELEMENTS * threads, rows * (positions + 16 * threads)))
-
-    def _shaped(self, values: NDArray[Any], lead: Sequence[int], sizes: Sequence[int]) -> NDArray[Any]:
-        if self._name == "nd":
-            return values.reshape(*lead, math.prod(sizes))
-        return values.reshape(*lead, *((1,) * (2 - len(sizes))), *sizes)
-
-    def _image(self, x: NDArray[Any]) -> NDArray[Any]:
-        return self._shaped(x, (self._problem.batch, self._problem.channels), self._problem.image)
-
-    def _map(self, y: NDArray[Any]) -> NDArray[Any]:
-        return self._shaped(y, (self._problem.batch, self._problem.outputs), self._problem.positions)
-
-    def _weights(self, w: NDArray[Any]) -> NDArray[Any]:
-        inputs = self._problem.channels // self._problem.group
-        return self._shaped(w, (self._problem.outputs, inputs), self._problem.window.kernel)
-
-    def _run(self, operation: str, *arrays: NDArray[Any] | None) -> None:
-        kernel = getattr(self._kernels, f"{self._prefix}_{operation}{self._suffix}")
-        if self._name == "depthwise":
-            kernel(*arrays, *self._plane)
-            return
-        columns = self._workspace.get(self._columns)
-        if self._name == "nd":
-            kernel(*arrays, columns, self._geometry, self._problem.group)
-        else:
-            kernel(*arrays, columns, *self._plane, self._problem.group)
-
-    def image_to_map(self, x: NDArray[Any], w: NDArray[Any], bias: NDArray[Any] | None, y: NDArray[Any]) -> None:
-        """A convolution's forward pass, a deconvolution's gradient of the bottom."""
-        self._run("forward", self._image(x), self._weights(w), bias, self._map(y))
-
-    def map_to_image(self, y: NDArray[Any], w: NDArray[Any], bias: NDArray[Any] | None, x: NDArray[Any]) -> None:
-        """The adjoint of `image_to_map`, plus a bias per channel."""
-        self._run("backward_data", self._map(y), self._weights(w), bias, self._image(x))
-
-    def add_weight_gradient(self, x: NDArray[Any], y: NDArray[Any], dw: NDArray[Any]) -> None:
-        """Add what the image and the map say about the weights."""
-        self._run("backward_weights", self._image(x), self._map(y), self._weights(dw))
+def make_engine(layer: Layer, problem: Problem, choice: Choice) -> ColumnsEngine:
+    """What runs the passes of ``problem`` as chosen."""
+    if choice.name == "winograd":
+        return WinogradEngine(layer, problem, choice.tile)
+    return ColumnsEngine(layer, problem, choice.name)

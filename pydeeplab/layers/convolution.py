@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pydeeplab.blob import Blob
 from pydeeplab.layer import Geometry, register
 from pydeeplab.layers._convolution import ConvolutionBase
+from pydeeplab.layers._convolution_problem import Epilogue
+
+__all__ = ["Convolution", "Epilogue"]
 
 
 @register
@@ -24,15 +27,39 @@ class Convolution(ConvolutionBase):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         for x, y in zip(bottom, top, strict=True):
-            self._engine.image_to_map(x.read(), self.blobs[0].read(), self._bias(), y.write())
+            self._to_map.image_to_map(x.read(), self.blobs[0].read(), self._bias(), y.write())
+
+    def forward_fused(self, bottom: Sequence[Blob], top: Sequence[Blob], epilogue: Epilogue) -> None:
+        """Forward and at once what follows it: each top is ``act(scale (conv + bias) + shift)`` by the epilogue.
+
+        For nets that are run for their outputs: BatchNorm with stored statistics, Scale, Bias and ReLU behind a
+        convolution cost nothing when they are merged into an `Epilogue`. Parameters are read anew in each call.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pydeeplab import Net
+        >>> from pydeeplab.layers.convolution import Epilogue
+        >>> net = Net.from_text('''
+        ... layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 2 dim: 5 dim: 5 } } }
+        ... layer { name: "c" type: "Convolution" bottom: "x" top: "y"
+        ...   convolution_param { num_output: 3 kernel_size: 3 weight_filler { type: "xavier" } } }''')
+        >>> net.blobs["x"].data[...] = 1
+        >>> layer, bottom, top = net.layer_dict["c"], [net.blobs["x"]], [net.blobs["y"]]
+        >>> layer.forward_fused(bottom, top, Epilogue(shift=np.full(3, -9, np.float32), relu=True))
+        >>> bool((top[0].data == 0).all())
+        True
+        """
+        for x, y in zip(bottom, top, strict=True):
+            self._to_map.image_to_map(x.read(), self.blobs[0].read(), self._bias(), y.write(), epilogue)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         for x, y, wanted in zip(bottom, top, propagate_down, strict=True):
             self._add_bias_gradient(y)
             if self.param_propagate_down[0]:
-                self._engine.add_weight_gradient(x.read(), y.read_diff(), self.blobs[0].modify_diff())
+                self._to_weights.add_weight_gradient(x.read(), y.read_diff(), self.blobs[0].modify_diff())
             if wanted:
-                self._engine.map_to_image(y.read_diff(), self.blobs[0].read(), None, x.write_diff())
+                self._to_image.map_to_image(y.read_diff(), self.blobs[0].read(), None, x.write_diff())
 
     @property
     def geometry(self) -> Geometry | None:

@@ -24,12 +24,12 @@ class Deconvolution(ConvolutionBase):
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         for x, y in zip(bottom, top, strict=True):
-            self._engine.map_to_image(x.read(), self.blobs[0].read(), self._bias(), y.write())
+            self._to_image.map_to_image(x.read(), self.blobs[0].read(), self._bias(), y.write())
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         for x, y, wanted in zip(bottom, top, propagate_down, strict=True):
             self._add_bias_gradient(y)
             if self.param_propagate_down[0]:
-                self._engine.add_weight_gradient(y.read_diff(), x.read(), self.blobs[0].modify_diff())
+                self._to_weights.add_weight_gradient(y.read_diff(), x.read(), self.blobs[0].modify_diff())
             if wanted:
-                self._engine.image_to_map(y.read_diff(), self.blobs[0].read(), None, x.write_diff())
+                self._to_map.image_to_map(y.read_diff(), self.blobs[0].read(), None, x.write_diff())

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 import pydeeplab
 from pydeeplab import TEST, Net
 from pydeeplab.errors import LayerError, ShapeError
-from pydeeplab.layers._convolution_engine import STRIP_ELEMENTS, Problem, choose_engine
+from pydeeplab.layers._convolution_columns import STRIP_ELEMENTS
+from pydeeplab.layers._convolution_engine import choose_engine
+from pydeeplab.layers._convolution_problem import Problem
 from pydeeplab.layers._window import Window
+from pydeeplab.layers.convolution import Convolution, Epilogue
 from pydeeplab.threads import get_num_threads
 from tests.support.gradient import check_gradient
 from tests.support.kernels import relative_error
@@ -228,11 +231,13 @@ def problem(outputs: int = 16, group: int = 1, kernel: int = 3, size: int = 65, 
     ("requested", "given", "expected"),
     [
         ("CAFFE", problem(), "im2col"),
-        ("DEFAULT", problem(), "strips"),
+        ("DEFAULT", problem(), "winograd"),
+        ("DEFAULT", problem(kernel=5), "strips"),
         ("DEFAULT", problem(kernel=1), "gemm"),
         ("DEFAULT", problem(group=16), "depthwise"),
         ("CAFFE", problem(group=16), "im2col"),
         ("DEFAULT", problem(outputs=160, group=16), "strips"),
+        ("DEFAULT", problem(outputs=1), "strips"),
         ("DEFAULT", problem(size=7), "im2col"),
         ("DEFAULT", problem(axes=3, size=9), "nd"),
         ("CAFFE", problem(axes=3, size=9), "nd"),
@@ -246,25 +251,54 @@ def test_engine_choice(requested: str, given: Problem, expected: str) -> None:
 
 def test_layer_engine_overrides_the_net() -> None:
     def used(layer: str, net: str) -> str:
-        text = net_text("Convolution", (1, 3, 40, 40), f"num_output: 4 kernel_size: 3 {layer}")
+        text = net_text("Convolution", (1, 16, 40, 40), f"num_output: 16 kernel_size: 3 {layer}")
         found: str = build(text, net).layer_dict["L"].engine_used  # type: ignore[attr-defined]
         return found
 
     assert used("engine: CAFFE", "DEFAULT") == "im2col"
-    assert used("engine: CUDNN", "CAFFE") == "strips"
+    assert used("engine: CUDNN", "CAFFE") == "winograd"
     assert used("", "CAFFE") == "im2col"
-    assert used("engine: DEFAULT", "DEFAULT") == "strips"
+    assert used("engine: DEFAULT", "DEFAULT") == "winograd"
 
 
 def test_strips_need_less_memory() -> None:
-    text = net_text("Convolution", (1, 64, 150, 150), "num_output: 8 kernel_size: 3 pad: 1")
+    text = net_text("Convolution", (1, 64, 150, 150), "num_output: 8 kernel_size: 5 pad: 2")
     sizes = {}
     for engine in ("CAFFE", "DEFAULT"):
         net = build(text, engine)
         net.forward()
         sizes[engine] = net.workspace.nbytes
-    assert sizes["CAFFE"] == 64 * 9 * 150 * 150 * 4
+    assert sizes["CAFFE"] == 64 * 25 * 150 * 150 * 4
     assert sizes["DEFAULT"] <= min(1.1 * sizes["CAFFE"], STRIP_ELEMENTS * 4 * get_num_threads())
+
+
+@pytest.mark.parametrize("engine", ["CAFFE", "DEFAULT"])
+@pytest.mark.parametrize(
+    "param",
+    [
+        "kernel_size: 3 pad: 2 dilation: 2",
+        "kernel_size: 3 pad: 1 bias_term: false",
+        "kernel_size: 1",
+        "kernel_size: 3 stride: 2",
+        "kernel_size: 3 group: 16 bias_term: false",
+    ],
+)
+def test_forward_with_what_follows(param: str, engine: str) -> None:
+    net = build(net_text("Convolution", (2, 16, 33, 30), f"num_output: 16 {param}"), engine)
+    plain = run(net)["y0"]
+    random = np.random.default_rng(1)
+    scale, shift = (random.uniform(0.5, 2, 16).astype(np.float32) for _ in range(2))
+    layer, bottom, top = net.layer_dict["L"], [net.blobs["x0"]], [net.blobs["y0"]]
+    assert isinstance(layer, Convolution)
+    for epilogue in (Epilogue(scale, shift, True, 0.1), Epilogue(None, shift), Epilogue(scale, None, True), Epilogue()):
+        top[0].data[...] = np.nan
+        layer.forward_fused(bottom, top, epilogue)
+        expected = plain * scale.reshape(-1, 1, 1) if epilogue.scale is not None else plain.copy()
+        if epilogue.shift is not None:
+            expected += shift.reshape(-1, 1, 1)
+        if epilogue.relu:
+            expected = np.maximum(expected, 0) + epilogue.slope * np.minimum(expected, 0)
+        assert relative_error(top[0].data, expected) < 1e-5
 
 
 def test_summary_numbers() -> None:

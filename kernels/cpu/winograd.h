@@ -1,0 +1,35 @@
+/* Convolution with kernels of 3 x 3 taps at stride 1 by Winograd's algorithm: fewer multiplications per output.
+ *
+ * Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016. Tiles of the image and filters are
+ * transformed, multiplied value by value (a matrix product per value, over the channels), and transformed back.
+ */
+#ifndef PYDEEPLAB_WINOGRAD_H
+#define PYDEEPLAB_WINOGRAD_H
+
+#include "winograd_axis.h"
+
+/* x: [batch, channels, y.size, x.size] to [batch, outputs, y.out, x.out]; both axes have the same m. */
+typedef struct {
+    ptrdiff_t batch, channels, outputs;
+    Axis y, x;
+} Winograd;
+
+/* What is done to output o before it is stored: act(scale[o] value + bias[o]); NULL: 1 and 0. */
+typedef struct {
+    const float *scale, *bias;
+    int relu;
+    float slope;
+} Epilogue;
+
+/* Floats of scratch without which the passes below cannot run; with more they run faster. */
+ptrdiff_t winograd_least(const Winograd *problem);
+
+/* `adjoint`: w is [channels, outputs, 3, 3], and turned by half a turn; otherwise [outputs, channels, 3, 3]. */
+void winograd_forward(const Winograd *problem, const float *image, const float *w, int adjoint, Epilogue epilogue, float *made,
+                      float *scratch, ptrdiff_t size);
+
+/* dw += the gradient of w [outputs, channels, 3, 3]. */
+void winograd_backward_weights(const Winograd *problem, const float *image, const float *gradient, float *dw, float *scratch,
+                               ptrdiff_t size);
+
+#endif

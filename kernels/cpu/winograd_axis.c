@@ -1,0 +1,52 @@
+#include "winograd_axis.h"
+
+static ptrdiff_t over(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
+
+static ptrdiff_t tiles_of_phase(const Axis *axis, ptrdiff_t phase)
+{
+    return over(over(axis->out - phase, axis->rate), axis->m);
+}
+
+Axis axis_of(ptrdiff_t size, ptrdiff_t out, ptrdiff_t pad, ptrdiff_t rate, ptrdiff_t m)
+{
+    Axis axis = {size, out, pad, rate, m, 0, rate < out ? rate : out};
+    for (ptrdiff_t p = 0; p < axis.phases; p++)
+        axis.tiles += tiles_of_phase(&axis, p);
+    return axis;
+}
+
+ptrdiff_t input_line_size(const Axis *axis) { return axis->m * axis->tiles + 2 * axis->phases + 8; }
+
+ptrdiff_t output_line_size(const Axis *axis) { return axis->m * axis->tiles + 8; }
+
+void tile_places(const Axis *axis, int32_t *output, int32_t *at)
+{
+    ptrdiff_t t = 0;
+    for (ptrdiff_t p = 0; p < axis->phases; p++) {
+        const ptrdiff_t count = tiles_of_phase(axis, p);
+        for (ptrdiff_t k = 0; k < count; k++, t++) {
+            output[t] = (int32_t)(p + axis->rate * axis->m * k);
+            at[t] = (int32_t)(axis->m * t + 2 * p);
+        }
+    }
+}
+
+/* Places of the samples origin + p + rate e of every phase p, e < m tiles + more, that lie in 0..size. */
+static ptrdiff_t places_of(const Axis *axis, ptrdiff_t origin, ptrdiff_t more, ptrdiff_t size, Place *places)
+{
+    ptrdiff_t found = 0, begin = 0;
+    for (ptrdiff_t p = 0; p < axis->phases; p++) {
+        const ptrdiff_t count = axis->m * tiles_of_phase(axis, p) + more;
+        for (ptrdiff_t e = 0; e < count; e++) {
+            const ptrdiff_t pixel = origin + p + axis->rate * e;
+            if (pixel >= 0 && pixel < size)
+                places[found++] = (Place){(int32_t)(begin + e), (int32_t)pixel};
+        }
+        begin += count;
+    }
+    return found;
+}
+
+ptrdiff_t input_places(const Axis *axis, Place *places) { return places_of(axis, -axis->pad, 2, axis->size, places); }
+
+ptrdiff_t output_places(const Axis *axis, Place *places) { return places_of(axis, 0, 0, axis->out, places); }

@@ -1,0 +1,369 @@
+/* The body of winograd_transforms.c, included once per instruction set with IN_SET(name) naming its functions.
+ *
+ * Cook-Toom algorithms F(m, 3) at the points 0, 1, -1 and infinity, with 2 (m = 3), +-2 (m = 4), +-2 and +-1/2 (m = 6);
+ * for m = 6 the points +-1/2 are scaled by 32, which leaves whole numbers in the output's transform.
+ */
+
+/* B^T: input samples d to products' factors. */
+INLINE void IN_SET(input_line)(const int m, const Vec *d, Vec *o)
+{
+    if (m == 2) {
+        o[0] = d[0] - d[2];
+        o[1] = d[1] + d[2];
+        o[2] = d[2] - d[1];
+        o[3] = d[3] - d[1];
+    } else if (m == 3) {
+        const Vec twice = d[1] + d[1], odd = d[3] - d[1];
+        o[0] = (d[0] - d[2]) * 2.0f + odd;
+        o[1] = d[3] - d[2] - twice;
+        o[2] = d[3] + twice - d[2] * 3.0f;
+        o[3] = odd;
+        o[4] = d[4] - d[2] - odd * 2.0f;
+    } else if (m == 4) {
+        const Vec even = d[4] - d[2] * 4.0f, odd = d[3] - d[1] * 4.0f;
+        const Vec even2 = d[4] - d[2], odd2 = (d[3] - d[1]) * 2.0f;
+        o[0] = d[0] * 4.0f - d[2] * 5.0f + d[4];
+        o[1] = even + odd;
+        o[2] = even - odd;
+        o[3] = even2 + odd2;
+        o[4] = even2 - odd2;
+        o[5] = d[1] * 4.0f - d[3] * 5.0f + d[5];
+    } else {
+        const Vec even = d[2] + d[6] - d[4] * 4.25f, odd = d[1] + d[5] - d[3] * 4.25f;
+        const Vec even2 = d[6] + d[2] * 0.25f - d[4] * 1.25f, odd2 = d[1] * 0.5f - d[3] * 2.5f + d[5] * 2.0f;
+        const Vec even3 = d[6] + (d[2] - d[4] * 1.25f) * 4.0f, odd3 = d[1] * 2.0f - d[3] * 2.5f + d[5] * 0.5f;
+        o[0] = d[0] - d[6] + (d[4] - d[2]) * 5.25f;
+        o[1] = even + odd;
+        o[2] = even - odd;
+        o[3] = even2 + odd2;
+        o[4] = even2 - odd2;
+        o[5] = even3 + odd3;
+        o[6] = even3 - odd3;
+        o[7] = d[7] - d[1] + (d[3] - d[5]) * 5.25f;
+    }
+}
+
+/* A^T: products to output samples. */
+INLINE void IN_SET(output_line)(const int m, const Vec *d, Vec *o)
+{
+    const Vec sum = d[1] + d[2], difference = d[1] - d[2];
+    if (m == 2) {
+        o[0] = d[0] + sum;
+        o[1] = difference + d[3];
+    } else if (m == 3) {
+        o[0] = d[0] + sum + d[3];
+        o[1] = difference + d[3] * 2.0f;
+        o[2] = sum + d[3] * 4.0f + d[4];
+    } else if (m == 4) {
+        const Vec sum2 = d[3] + d[4], difference2 = d[3] - d[4];
+        o[0] = d[0] + sum + sum2;
+        o[1] = difference + difference2 * 2.0f;
+        o[2] = sum + sum2 * 4.0f;
+        o[3] = difference + difference2 * 8.0f + d[5];
+    } else {
+        const Vec sum2 = d[3] + d[4], difference2 = d[3] - d[4], sum3 = d[5] + d[6], difference3 = d[5] - d[6];
+        o[0] = d[0] + sum + sum2 + sum3 * 32.0f;
+        o[1] = difference + difference2 * 2.0f + difference3 * 16.0f;
+        o[2] = sum + sum2 * 4.0f + sum3 * 8.0f;
+        o[3] = difference + difference2 * 8.0f + difference3 * 4.0f;
+        o[4] = sum + sum2 * 16.0f + sum3 * 2.0f;
+        o[5] = difference + difference2 * 32.0f + difference3 + d[7];
+    }
+}
+
+/* A, the adjoint of output_line. */
+INLINE void IN_SET(output_gradient_line)(const int m, const Vec *d, Vec *o)
+{
+    o[0] = d[0];
+    if (m == 2) {
+        o[1] = d[0] + d[1];
+        o[2] = d[0] - d[1];
+        o[3] = d[1];
+    } else if (m == 3) {
+        const Vec even = d[0] + d[2];
+        o[1] = even + d[1];
+        o[2] = even - d[1];
+        o[3] = d[0] + d[1] * 2.0f + d[2] * 4.0f;
+        o[4] = d[2];
+    } else if (m == 4) {
+        const Vec even = d[0] + d[2], odd = d[1] + d[3];
+        const Vec even2 = d[0] + d[2] * 4.0f, odd2 = d[1] * 2.0f + d[3] * 8.0f;
+        o[1] = even + odd;
+        o[2] = even - odd;
+        o[3] = even2 + odd2;
+        o[4] = even2 - odd2;
+        o[5] = d[3];
+    } else {
+        const Vec even = d[0] + d[2] + d[4], odd = d[1] + d[3] + d[5];
+        const Vec even2 = d[0] + d[2] * 4.0f + d[4] * 16.0f, odd2 = d[1] * 2.0f + d[3] * 8.0f + d[5] * 32.0f;
+        const Vec even3 = d[0] * 32.0f + d[2] * 8.0f + d[4] * 2.0f, odd3 = d[1] * 16.0f + d[3] * 4.0f + d[5];
+        o[1] = even + odd;
+        o[2] = even - odd;
+        o[3] = even2 + odd2;
+        o[4] = even2 - odd2;
+        o[5] = even3 + odd3;
+        o[6] = even3 - odd3;
+        o[7] = d[5];
+    }
+}
+
+/* G: filter taps to products' factors. */
+INLINE void IN_SET(filter_line)(const int m, const Vec *d, Vec *o)
+{
+    const Vec even = d[0] + d[2];
+    if (m == 2) {
+        o[0] = d[0];
+        o[1] = (even + d[1]) * 0.5f;
+        o[2] = (even - d[1]) * 0.5f;
+        o[3] = d[2];
+    } else if (m == 3) {
+        o[0] = d[0] * 0.5f;
+        o[1] = (even + d[1]) * -0.5f;
+        o[2] = (d[1] - even) * (1.0f / 6);
+        o[3] = (d[0] + d[1] * 2.0f + d[2] * 4.0f) * (1.0f / 6);
+        o[4] = d[2];
+    } else if (m == 4) {
+        const Vec even2 = d[0] + d[2] * 4.0f, odd2 = d[1] * 2.0f;
+        o[0] = d[0] * 0.25f;
+        o[1] = (even + d[1]) * (-1.0f / 6);
+        o[2] = (even - d[1]) * (-1.0f / 6);
+        o[3] = (even2 + odd2) * (1.0f / 24);
+        o[4] = (even2 - odd2) * (1.0f / 24);
+        o[5] = d[2];
+    } else {
+        const Vec even2 = d[0] + d[2] * 4.0f, odd2 = d[1] * 2.0f, even3 = d[0] * 4.0f + d[2];
+        o[0] = d[0];
+        o[1] = (even + d[1]) * (-2.0f / 9);
+        o[2] = (even - d[1]) * (-2.0f / 9);
+        o[3] = (even2 + odd2) * (1.0f / 90);
+        o[4] = (even2 - odd2) * (1.0f / 90);
+        o[5] = (even3 + odd2) * (1.0f / 180);
+        o[6] = (even3 - odd2) * (1.0f / 180);
+        o[7] = d[2];
+    }
+}
+
+/* G^T, the adjoint of filter_line. */
+INLINE void IN_SET(filter_gradient_line)(const int m, const Vec *d, Vec *o)
+{
+    if (m == 2) {
+        const Vec even = (d[1] + d[2]) * 0.5f;
+        o[0] = d[0] + even;
+        o[1] = (d[1] - d[2]) * 0.5f;
+        o[2] = even + d[3];
+    } else if (m == 3) {
+        const Vec half = d[1] * -0.5f, sixth = d[2] * (1.0f / 6), third = d[3] * (1.0f / 6);
+        o[0] = d[0] * 0.5f + half - sixth + third;
+        o[1] = half + sixth + third * 2.0f;
+        o[2] = half - sixth + third * 4.0f + d[4];
+    } else if (m == 4) {
+        const Vec even = (d[1] + d[2]) * (-1.0f / 6), odd = (d[1] - d[2]) * (-1.0f / 6);
+        const Vec even2 = (d[3] + d[4]) * (1.0f / 24), odd2 = (d[3] - d[4]) * (1.0f / 24);
+        o[0] = d[0] * 0.25f + even + even2;
+        o[1] = odd + odd2 * 2.0f;
+        o[2] = even + even2 * 4.0f + d[5];
+    } else {
+        const Vec even = (d[1] + d[2]) * (-2.0f / 9), odd = (d[1] - d[2]) * (-2.0f / 9);
+        const Vec even2 = (d[3] + d[4]) * (1.0f / 90), odd2 = (d[3] - d[4]) * (1.0f / 90);
+        const Vec even3 = (d[5] + d[6]) * (1.0f / 180), odd3 = (d[5] - d[6]) * (1.0f / 180);
+        o[0] = d[0] + even + even2 + even3 * 4.0f;
+        o[1] = odd + (odd2 + odd3) * 2.0f;
+        o[2] = even + even2 * 4.0f + even3 + d[7];
+    }
+}
+
+/* Swap rows and columns of 8 x 8 values. */
+INLINE void IN_SET(transpose)(Vec *r)
+{
+    Vec pair[LANES], quad[LANES];
+#pragma GCC unroll 4
+    for (int i = 0; i < LANES; i += 2) {
+        pair[i] = SHUFFLE(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        pair[i + 1] = SHUFFLE(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < LANES; i += 4)
+#pragma GCC unroll 2
+        for (int j = 0; j < 2; j++) {
+            quad[i + 2 * j] = SHUFFLE(pair[i + j], pair[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+            quad[i + 2 * j + 1] = SHUFFLE(pair[i + j], pair[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        r[i] = SHUFFLE(quad[i], quad[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        r[i + 4] = SHUFFLE(quad[i], quad[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+}
+
+/* Row `row` of eight tiles, sample by sample. */
+INLINE void IN_SET(load_row)(const float *row, const int32_t *offset, Vec *samples)
+{
+#pragma GCC unroll 8
+    for (int l = 0; l < LANES; l++)
+        samples[l] = *(const Vec *)(row + offset[l]);
+    IN_SET(transpose)(samples);
+}
+
+INLINE void IN_SET(input)(const int m, const float *plane, const int32_t *offset, ptrdiff_t line, float *to, ptrdiff_t step)
+{
+    const int n = m + 2;
+    Vec half[LANES][LANES];
+#pragma GCC unroll 1
+    for (int i = 0; i < n; i++) {
+        Vec samples[LANES];
+        IN_SET(load_row)(plane + i * line, offset, samples);
+        IN_SET(input_line)(m, samples, half[i]);
+    }
+#pragma GCC unroll 1
+    for (int j = 0; j < n; j++) {
+        Vec samples[LANES], values[LANES];
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++)
+            samples[i] = half[i][j];
+        IN_SET(input_line)(m, samples, values);
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++)
+            *(Vec *)(to + (i * n + j) * step) = values[i];
+    }
+}
+
+INLINE void IN_SET(output)(const int m, const float *from, ptrdiff_t step, float *plane, const int32_t *offset, ptrdiff_t line)
+{
+    const int n = m + 2;
+    Vec half[LANES][LANES];
+#pragma GCC unroll 1
+    for (int j = 0; j < n; j++) {
+        Vec products[LANES], samples[LANES];
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++)
+            products[i] = *(const Vec *)(from + (i * n + j) * step);
+        IN_SET(output_line)(m, products, samples);
+#pragma GCC unroll 8
+        for (int i = 0; i < m; i++)
+            half[i][j] = samples[i];
+    }
+#pragma GCC unroll 1
+    for (int i = 0; i < m; i++) {
+        Vec samples[LANES] = {{0}};
+        IN_SET(output_line)(m, half[i], samples);
+        IN_SET(transpose)(samples);
+#pragma GCC unroll 8
+        for (int l = 0; l < LANES; l++)
+            *(Vec *)(plane + offset[l] + i * line) = samples[l];
+    }
+}
+
+INLINE void IN_SET(output_gradient)(const int m, const float *plane, const int32_t *offset, ptrdiff_t line, float *to,
+                                    ptrdiff_t step)
+{
+    const int n = m + 2;
+    Vec half[LANES][LANES];
+#pragma GCC unroll 1
+    for (int i = 0; i < m; i++) {
+        Vec samples[LANES];
+        IN_SET(load_row)(plane + i * line, offset, samples);
+        IN_SET(output_gradient_line)(m, samples, half[i]);
+    }
+#pragma GCC unroll 1
+    for (int j = 0; j < n; j++) {
+        Vec samples[LANES], values[LANES];
+#pragma GCC unroll 8
+        for (int i = 0; i < m; i++)
+            samples[i] = half[i][j];
+        IN_SET(output_gradient_line)(m, samples, values);
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++)
+            *(Vec *)(to + (i * n + j) * step) = values[i];
+    }
+}
+
+INLINE void IN_SET(filter)(const int m, const float *taps, float *to, ptrdiff_t step)
+{
+    const int n = m + 2;
+    Vec half[3][LANES];
+#pragma GCC unroll 3
+    for (int v = 0; v < 3; v++) {
+        Vec column[3];
+#pragma GCC unroll 3
+        for (int u = 0; u < 3; u++)
+            column[u] = *(const Vec *)(taps + LANES * (3 * u + v));
+        IN_SET(filter_line)(m, column, half[v]);
+    }
+#pragma GCC unroll 1
+    for (int i = 0; i < n; i++) {
+        const Vec row[3] = {half[0][i], half[1][i], half[2][i]};
+        Vec values[LANES];
+        IN_SET(filter_line)(m, row, values);
+#pragma GCC unroll 8
+        for (int j = 0; j < n; j++)
+            *(Vec *)(to + (i * n + j) * step) = values[j];
+    }
+}
+
+INLINE void IN_SET(filter_gradient)(const int m, const float *from, ptrdiff_t step, float *taps)
+{
+    const int n = m + 2;
+    Vec half[3][LANES];
+#pragma GCC unroll 1
+    for (int j = 0; j < n; j++) {
+        Vec products[LANES], column[3];
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++)
+            products[i] = *(const Vec *)(from + (i * n + j) * step);
+        IN_SET(filter_gradient_line)(m, products, column);
+#pragma GCC unroll 3
+        for (int u = 0; u < 3; u++)
+            half[u][j] = column[u];
+    }
+#pragma GCC unroll 3
+    for (int u = 0; u < 3; u++) {
+        Vec row[3];
+        IN_SET(filter_gradient_line)(m, half[u], row);
+#pragma GCC unroll 3
+        for (int v = 0; v < 3; v++)
+            *(Vec *)(taps + LANES * (3 * u + v)) = row[v];
+    }
+}
+
+#define OF_SIZE(m)                                                                                                        \
+    static void IN_SET(input_##m)(const float *plane, const int32_t *offset, ptrdiff_t line, float *to, ptrdiff_t step)   \
+    {                                                                                                                     \
+        IN_SET(input)(m, plane, offset, line, to, step);                                                                  \
+    }                                                                                                                     \
+    static void IN_SET(output_##m)(const float *from, ptrdiff_t step, float *plane, const int32_t *offset,                \
+                                   ptrdiff_t line)                                                                        \
+    {                                                                                                                     \
+        IN_SET(output)(m, from, step, plane, offset, line);                                                               \
+    }                                                                                                                     \
+    static void IN_SET(output_gradient_##m)(const float *plane, const int32_t *offset, ptrdiff_t line, float *to,         \
+                                            ptrdiff_t step)                                                               \
+    {                                                                                                                     \
+        IN_SET(output_gradient)(m, plane, offset, line, to, step);                                                        \
+    }                                                                                                                     \
+    static void IN_SET(filter_##m)(const float *taps, float *to, ptrdiff_t step)                                          \
+    {                                                                                                                     \
+        IN_SET(filter)(m, taps, to, step);                                                                                \
+    }                                                                                                                     \
+    static void IN_SET(filter_gradient_##m)(const float *from, ptrdiff_t step, float *taps)                               \
+    {                                                                                                                     \
+        IN_SET(filter_gradient)(m, from, step, taps);                                                                     \
+    }                                                                                                                     \
+    static const Transforms IN_SET(transforms_##m) = {IN_SET(input_##m), IN_SET(output_##m), IN_SET(filter_##m),          \
+                                                      IN_SET(output_gradient_##m), IN_SET(filter_gradient_##m)};
+
+OF_SIZE(2)
+OF_SIZE(3)
+OF_SIZE(4)
+OF_SIZE(6)
+#undef OF_SIZE
+
+static const Transforms *IN_SET(find)(int m)
+{
+    switch (m) {
+    case 2: return &IN_SET(transforms_2);
+    case 3: return &IN_SET(transforms_3);
+    case 4: return &IN_SET(transforms_4);
+    case 6: return &IN_SET(transforms_6);
+    default: return NULL;
+    }
+}

@@ -1,0 +1,35 @@
+#include "winograd_transforms.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float Vec __attribute__((vector_size(32), aligned(4), may_alias));
+
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+typedef int32_t Places __attribute__((vector_size(32)));
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (Places){__VA_ARGS__})
+#endif
+
+#define IN_SET(name) name##_plain
+#include "winograd_lanes.h"
+#undef IN_SET
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define AVX2 1
+#pragma GCC push_options
+#pragma GCC target("avx2")
+#define IN_SET(name) name##_avx2
+#include "winograd_lanes.h"
+#undef IN_SET
+#pragma GCC pop_options
+#endif
+
+const Transforms *winograd_transforms(int m)
+{
+#ifdef AVX2
+    if (__builtin_cpu_supports("avx2"))
+        return find_avx2(m);
+#endif
+    return find_plain(m);
+}

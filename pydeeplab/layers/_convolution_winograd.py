@@ -1,0 +1,107 @@
+"""Winograd's algorithm for 3 x 3 taps at stride 1: when it pays, and running it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pydeeplab.layers._convolution_columns import ColumnsEngine
+from pydeeplab.layers._convolution_problem import Epilogue, Problem
+from pydeeplab.threads import get_num_threads
+
+__all__ = ["TILES", "WinogradEngine", "count_tiles", "winograd_applies", "winograd_cost"]
+
+TILES = (2, 3, 4, 6)
+"""Outputs per side of a tile."""
+
+SCRATCH_ELEMENTS = 2**23
+"""What a pass may use at a time unless a single row of tiles needs more: 32 MB."""
+
+OUTPUTS_AT_ONCE = 96
+"""Outputs whose transformed filters are in memory at a time, unless all of them are small."""
+
+PANEL = 16
+"""Tiles that are multiplied together; the last panel is filled up."""
+
+BLOCK = 6
+"""Outputs that are multiplied together."""
+
+TRANSFORM_COST = 16.0
+"""Multiply-adds that the transform of one value of a tile costs, as measured."""
+
+FILTER_COST = 10.0
+"""Multiply-adds that the transform of one value of a filter costs."""
+
+
+def count_tiles(out: int, rate: int, tile: int) -> int:
+    """Tiles along an axis of ``out`` outputs: each of the ``rate`` interleaved dense problems has its own."""
+    return sum(math.ceil(math.ceil((out - phase) / rate) / tile) for phase in range(min(rate, out)))
+
+
+def winograd_applies(problem: Problem, operation: str) -> bool:
+    """Whether there is an algorithm for this pass of the problem."""
+    window = problem.window
+    if window.kernel != (3, 3) or window.stride != (1, 1) or problem.group != 1:
+        return False
+    return operation != "backward_data" or all(p <= 2 * d for p, d in zip(window.pad, window.dilation, strict=True))
+
+
+def winograd_cost(problem: Problem, operation: str, tile: int) -> float:
+    """What a pass costs in multiply-adds of a matrix product: the products of tiles, and the transforms."""
+    adjoint = operation == "backward_data"
+    out = problem.image if adjoint else problem.positions
+    tiles = problem.batch * math.prod(
+        count_tiles(n, r, tile) for n, r in zip(out, problem.window.dilation, strict=True)
+    )
+    values = (tile + 2) ** 2
+    inputs, outputs = problem.channels, problem.outputs
+    if adjoint:
+        inputs, outputs = outputs, inputs
+    products = -(-tiles // PANEL) * PANEL * inputs * -(-outputs // BLOCK) * BLOCK
+    return values * (products + TRANSFORM_COST * tiles * (inputs + outputs) + FILTER_COST * inputs * outputs)
+
+
+class WinogradEngine(ColumnsEngine):
+    """Runs one `Problem` with tiles of ``tile`` x ``tile``."""
+
+    def __init__(self, layer: Any, problem: Problem, tile: int):
+        super().__init__(layer, problem, "winograd")
+        self._tile = tile
+        self._window_arguments = (*problem.window.pad, *problem.window.dilation)
+
+    def _scratch(self, out: tuple[int, ...], image: tuple[int, ...], inputs: int, outputs: int) -> NDArray[Any]:
+        """All tiles and some filters if they fit into `SCRATCH_ELEMENTS`, at least one row of tiles and a block."""
+        tile, rates = self._tile, self._problem.window.dilation
+        rows, columns = (count_tiles(n, r, tile) for n, r in zip(out, rates, strict=True))
+        line = tile * columns + 2 * min(rates[1], out[1]) + 16
+
+        def room(rows_at_once: int, outputs_at_once: int) -> int:
+            values, tiles = (tile + 2) ** 2, rows_at_once * columns + PANEL
+            made = outputs_at_once + 2 * BLOCK
+            planes = get_num_threads() * (2 * rows_at_once + 1) * (tile + 2) * line
+            tables = 2 * (rows + columns + image[1] + out[1] + tiles) + 2 * columns
+            return planes + tables + values * (tiles * (inputs + 1 + made) + (inputs + 4) * made) + 512
+
+        everything = room(self._problem.batch * rows, min(outputs, OUTPUTS_AT_ONCE))
+        return self._workspace.get(max(room(1, BLOCK), min(SCRATCH_ELEMENTS, everything)))
+
+    def image_to_map(
+        self,
+        x: NDArray[Any],
+        w: NDArray[Any],
+        bias: NDArray[Any] | None,
+        y: NDArray[Any],
+        epilogue: Epilogue | None = None,
+    ) -> None:
+        p, last = self._problem, epilogue or Epilogue()
+        work = self._scratch(p.positions, p.image, p.channels, p.outputs)
+        arrays = self._image(x), self._weights(w), last.scale, last.shift_with(bias), self._map(y)
+        self._kernels.winograd_forward(*arrays, work, self._tile, *self._window_arguments, last.relu, last.slope)
+
+    def map_to_image(self, y: NDArray[Any], w: NDArray[Any], bias: NDArray[Any] | None, x: NDArray[Any]) -> None:
+        p = self._problem
+        work = self._scratch(p.image, p.positions, p.outputs, p.channels)
+        arrays = self._map(y), self._weights(w), bias, self._image(x)
+        self._kernels.winograd_backward_data(*arrays, work, self._tile, *self._window_arguments)

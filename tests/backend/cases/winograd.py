@@ -1,0 +1,70 @@
+"""Cases of the Winograd kernels: small maps, rates beyond the map, pads of all kinds, every tile."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.backend.cases.conv import Geometry
+from tests.support.kernels import Arguments, Case
+
+ONE = (1, 1)
+SCRATCH = 2**20
+
+
+def _geometry(label: str, size: tuple[int, int], rate: tuple[int, int], pad: tuple[int, int], **more: Any) -> Geometry:
+    return Geometry(label, size, (3, 3), ONE, pad, rate, **more)
+
+
+GEOMETRIES = [
+    _geometry("3x3", (11, 13), (1, 1), (1, 1), bias=False),
+    _geometry("one-output", (3, 3), (1, 1), (0, 0), outputs=1),
+    _geometry("no-pad", (20, 19), (1, 1), (0, 0), batch=1),
+    _geometry("wide-pad", (9, 10), (1, 1), (2, 2)),
+    _geometry("rate-2", (11, 13), (2, 2), (2, 2), batch=3),
+    _geometry("rate-uneven", (16, 31), (4, 3), (1, 5)),
+    _geometry("rate-6", (41, 23), (6, 6), (6, 6), batch=1, channels=5, outputs=7),
+    _geometry("rate-beyond-map", (5, 7), (12, 12), (12, 12)),
+    _geometry("many-channels", (9, 8), (1, 1), (1, 1), channels=263, outputs=13),
+    _geometry("many-outputs", (8, 9), (1, 1), (1, 1), channels=13, outputs=263),
+    _geometry("wide", (24, 70), (1, 1), (1, 1), batch=1, channels=16, outputs=40),
+    _geometry("empty-batch", (5, 6), (1, 1), (1, 1), batch=0),
+]
+WIDE_PAD = _geometry("pad-beyond-window", (6, 5), (1, 1), (4, 3))
+TILES = (2, 3, 4, 6)
+
+Make = Callable[[Geometry, int, Arguments], list[Any]]
+
+
+def _cases(kernel: str, make: Make, geometries: list[Geometry]) -> list[Case]:
+    def case(g: Geometry, tile: int) -> Case:
+        return Case(kernel, lambda r: make(g, tile, r), label=f"{g.label}-{tile}")
+
+    return [case(g, tile) for g in geometries for tile in TILES]
+
+
+def _window(g: Geometry, tile: int, r: Arguments) -> list[Any]:
+    return [r.scratch(SCRATCH), tile, *g.pad, *g.dilation]
+
+
+def _forward(g: Geometry, tile: int, r: Arguments, *, relu: bool = False, slope: float = 0.0) -> list[Any]:
+    scale = r.uniform(0.5, 2, g.outputs) if relu else None
+    bias = r.real(g.outputs) if g.bias else None
+    out = r.out(g.batch, g.outputs, *g.out)
+    return [g.x(r), g.w(r), scale, bias, out, *_window(g, tile, r), relu, slope]
+
+
+def _backward_data(g: Geometry, tile: int, r: Arguments) -> list[Any]:
+    bias = r.real(g.channels) if g.bias else None
+    return [g.y(r), g.w(r), bias, r.out(g.batch, g.channels, *g.size), *_window(g, tile, r)]
+
+
+def _fused(g: Geometry, slope: float) -> Case:
+    return Case(
+        "winograd_forward", lambda r: _forward(g, 4, r, relu=True, slope=slope), label=f"{g.label}-slope-{slope}"
+    )
+
+
+CASES: list[Case] = [
+    *_cases("winograd_forward", _forward, [*GEOMETRIES, WIDE_PAD]),
+    *(_fused(g, slope) for g in GEOMETRIES[3:7] for slope in (0.0, 0.25)),
+    *_cases("winograd_backward_data", _backward_data, GEOMETRIES),
+]

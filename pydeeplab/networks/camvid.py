@@ -16,7 +16,7 @@ __all__ = ["SMALL_NETWORKS", "SmallNetwork", "build_small", "small_files"]
 
 CLASSIFIER = "fc8_camvid"
 CROP, BATCH = 225, 4
-ITERATIONS, SNAPSHOT = 800, 200
+ITERATIONS, SNAPSHOT = 1000, 250
 POLY: dict[str, Any] = {
     "base_lr": 0.05,
     "lr_policy": "poly",

@@ -14,7 +14,7 @@ from pydeeplab.resources import weights_folder
 
 __all__ = ["read_model"]
 
-_KEYS = ("net", "weights", "classes", "mean", "scale", "order", "gray", "tile", "crf")
+_KEYS = ("net", "weights", "classes", "mean", "scale", "order", "gray", "tile", "crf", "about")
 
 
 def _find(name: str) -> Path:
@@ -37,7 +37,7 @@ def read_model(name: str | os.PathLike[str]) -> dict[str, Any]:
         A JSON file, or the name of one in the weights folder, without its suffix. It is an object with the keys
         ``net`` (a prototxt beside it, or a net's name), ``weights`` (a file beside it) and, where they differ from the
         defaults, ``classes`` (a list of names, or a class set), ``mean``, ``scale``, ``order``, ``gray``, ``tile``
-        and ``crf`` (parameters as text).
+        and ``crf`` (parameters as text). What it says ``about`` itself (data, licence, scores) is for people.
 
     Raises
     ------
@@ -54,6 +54,7 @@ def read_model(name: str | os.PathLike[str]) -> dict[str, Any]:
     for key in options:
         if key not in _KEYS:
             raise UsageError(f"{path}: unknown key '{key}'.{did_you_mean(key, _KEYS)}")
+    options.pop("about", None)
     for key in ("net", "weights"):
         beside = path.parent / str(options.get(key))
         if key in options and beside.is_file():

@@ -143,7 +143,7 @@ def test_solvers_differ_only_in_what_is_compared() -> None:
     assert base["lr_policy"] == "poly"
     step = fields["solver_step"]
     assert step["lr_policy"] == "step"
-    assert (step["gamma"], step["stepsize"]) == (pytest.approx(0.1), 267)
+    assert (step["gamma"], step["stepsize"]) == (pytest.approx(0.1), 334)
     schedule = {"lr_policy", "power", "gamma", "stepsize"}
     assert {k: v for k, v in step.items() if k not in schedule} == {k: v for k, v in base.items() if k not in schedule}
     assert fields["solver_noaug"] == {**base, "train_net": "train_noaug.prototxt"}

@@ -1,0 +1,334 @@
+"""run the paper's experiments, row by row of its tables, and one's own
+
+`list` shows the experiments, with the paper's mean IoU, ours where there is one, and what is done. `show` shows what
+running one would do: what it needs, the files that are written, and the commands of each stage, which can be typed by
+hand. `run` runs the stages that are not done: prepare, train, test, crf-search, crf, score, report. A stage is done
+when its outputs are there and were made from the inputs that there are now; interrupted ones go on where they stopped.
+
+NAME is a row (table4/msc_coco), a table (table4), or a TOML file of your own; prototxt/experiments holds the paper's.
+Everything is written to <EXP>/ below --out, in the folders of DeepLab's own scripts (config, list, model, log,
+features, res), so that experiments begun with these can be continued; docs/experiments.md explains both.
+
+--smoke tries a row out in seconds: nets with few channels, a few small images made on the spot, two iterations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
+from pydeeplab.cli._tables import format_table, has_colours, paint
+from pydeeplab.errors import PydeeplabError, UsageError
+from pydeeplab.experiment import Experiment, find_experiments
+from pydeeplab.experiment.report import source_of
+from pydeeplab.experiment.running import in_folder, missing_of, needs_text, run_experiment, states_of
+from pydeeplab.experiment.smoke import prepare_smoke, smoke_workspace
+from pydeeplab.experiment.stage import STAGES, Stage, State
+from pydeeplab.experiment.subject import Subject, Workspace
+
+EXAMPLES = """\
+  pydeeplab experiment list
+  pydeeplab experiment show table4/msc_coco
+  pydeeplab experiment run table3/aspp_l --root VOCdevkit --init vgg16_20M.caffemodel --out experiments
+  pydeeplab experiment run table4 --root VOCdevkit --init weights/ --until test
+  pydeeplab experiment run mine.toml --root pictures
+  pydeeplab experiment run table1 table3 --smoke
+"""
+
+_COLOURS = {"done": "green", "found": "green", "changed": "yellow", "begun": "yellow", "missing": "red"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("action", choices=("list", "show", "run"), help="what to do")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="rows, tables, or TOML files (list: all by default)")
+    parser.add_argument("--out", metavar="DIR", default="experiments", help="the work folder (default: experiments)")
+    parser.add_argument("--root", metavar="DIR", help="the data set's devkit, or DATA_ROOT where lists are there")
+    parser.add_argument("--annotations", metavar="DIR", help="what `pydeeplab prepare` takes beside the devkit")
+    parser.add_argument("--init", metavar="PATH", help="the weights that training starts from, or a folder of weights")
+    parser.add_argument("--until", metavar="STAGE", choices=STAGES, default="report", help="the last stage to run")
+    parser.add_argument(
+        "--again", metavar="STAGE", choices=STAGES, default="", help="run this stage even if it is done"
+    )
+    parser.add_argument(
+        "--scores", action="store_true", help="keep the scores of all test images as .mat, as DeepLab's scripts do"
+    )
+    parser.add_argument(
+        "--define", metavar="NAME=VALUE", action="append", default=[], help="value for ${NAME} in templates of your own"
+    )
+    parser.add_argument(
+        "--smoke", action="store_true", help="try it out on tiny data; without --out in a folder that is removed"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_threads_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List, show or run."""
+    if args.action != "list" and not args.names:
+        raise UsageError(f"say which: pydeeplab experiment {args.action} NAME; `pydeeplab experiment list` shows all")
+    apply_threads(args)
+    experiments = sorted(find_experiments(args.names), key=_order)
+    with ExitStack() as stack:
+        workspace = _workspace(args, stack)
+        folder = workspace.folder
+        if args.action == "run" and not args.smoke and not folder.is_dir():
+            _check_needs(experiments, workspace, args.until)
+        if args.action != "run" and not folder.is_dir():  # nothing has been run: look into an empty one
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stack.enter_context(in_folder(folder))
+        subjects = [Subject(experiment, workspace) for experiment in experiments]
+        return {"list": _list, "show": _show, "run": _run}[args.action](args, subjects)
+
+
+def _check_needs(experiments: Sequence[Experiment], workspace: Workspace, until: str) -> None:
+    """Raise `UsageError` if nothing can be run, before a work folder is made."""
+    with tempfile.TemporaryDirectory() as empty, in_folder(Path(empty)):
+        needs = [missing_of(Subject(experiment, workspace), until) for experiment in experiments]
+    if all(needs):
+        raise UsageError(needs_text(experiments[0], needs[0]))
+
+
+def _order(experiment: Experiment) -> tuple[Any, ...]:
+    """By table and row; what is only in the text, and one's own, last."""
+    expected = experiment.expected
+    return (expected.table or 99, expected.row or 99, experiment.name)
+
+
+def _workspace(args: argparse.Namespace, stack: ExitStack) -> Workspace:
+    if args.smoke:
+        own = args.out != "experiments"
+        folder = args.out if own else stack.enter_context(tempfile.TemporaryDirectory(prefix="pydeeplab-smoke-"))
+        return smoke_workspace(Path(folder).absolute())
+    return Workspace(
+        Path(args.out).absolute(),
+        Path(args.root).absolute() if args.root else None,
+        Path(args.init).absolute() if args.init else None,
+        args.scores,
+        defines_of(args),
+        prepare=("--annotations", str(Path(args.annotations).absolute())) if args.annotations else (),
+    )
+
+
+# list ----------------------------------------------------------------------------------------------------------------
+
+
+def _per_cent(before: float | None, after: float | None) -> str:
+    """``62.25 / 67.64``; a dash for what is not there."""
+    if before is None and after is None:
+        return ""
+    return " / ".join("-" if value is None else f"{value:.2f}" for value in (before, after))
+
+
+def _status(states: Sequence[tuple[Stage, State]]) -> str:
+    """What is to be done next, in few words."""
+    left = [(stage, state) for stage, state in states if not state.settled]
+    if not left:
+        return "done"
+    done = [stage.name for stage, state in states if state.settled]
+    words = {"begun": "interrupted", "changed": "again, as its inputs changed"}
+    stage, state = next(((g, s) for g, s in left if s.word != "missing"), left[0])
+    if not done and any(s.word == "missing" for _, s in left):
+        return "needs data and weights" if sum(s.word == "missing" for _, s in left) > 1 else "needs data or weights"
+    suffix = f" ({words[state.word]})" if state.word in words else ""
+    return f"{', '.join(done)} done; next {stage.name}{suffix}" if done else f"next {stage.name}{suffix}"
+
+
+def _entry(subject: Subject) -> dict[str, Any]:
+    """What `list` says of an experiment."""
+    experiment, numbers = subject.experiment, subject.numbers()
+    states = states_of(subject)
+    return {
+        "name": experiment.name,
+        "title": experiment.title,
+        "source": source_of(experiment.expected),
+        "net": experiment.net.name,
+        "data": experiment.data.dataset,
+        "base": experiment.base,
+        "paper": {"before_crf": experiment.expected.before_crf, "after_crf": experiment.expected.after_crf},
+        "ours": {n.variant.replace(" CRF", "_crf"): n.ours for n in numbers},
+        "stages": {stage.name: state.word for stage, state in states},
+        "needs": missing_of(subject),
+        "status": _status(states),
+    }
+
+
+def _list(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:
+    entries = [_entry(subject) for subject in subjects]
+    if args.json:
+        print(json.dumps(entries, indent=1))
+        return 0
+    rows = [
+        [
+            e["name"], e["source"], e["net"], _per_cent(e["paper"]["before_crf"], e["paper"]["after_crf"]),
+            _per_cent(e["ours"].get("before_crf"), e["ours"].get("after_crf")), e["status"],
+        ]
+        for e in entries
+    ]  # fmt: skip
+    header = ["experiment", "where", "net", "paper", "ours", "status"]
+    print("\n".join(format_table(header, rows, right=[3, 4], colours=has_colours(sys.stdout))))
+    print("\npaper, ours: mean IoU in per cent before / after the CRF. `show NAME` says what an experiment needs.")
+    return 0
+
+
+# show ----------------------------------------------------------------------------------------------------------------
+
+
+def _stage_entry(stage: Stage, state: State) -> dict[str, Any]:
+    return {
+        "stage": stage.name,
+        "state": state.word,
+        "why": list(state.why),
+        "commands": [["pydeeplab", *command] for command in stage.commands],
+        "does": stage.does,
+        "reads": [path.as_posix() for path in stage.inputs],
+        "leaves": [path.as_posix() for path in stage.outputs],
+    }
+
+
+def _show(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:
+    plans = [
+        {
+            **_entry(subject),
+            "file": str(subject.experiment.path),
+            "settings": {k: v for k, v in subject.settings().items() if v},
+            "writes": [path.as_posix() for path in _texts(subject)],
+            "stages": [_stage_entry(stage, state) for stage, state in states_of(subject)],
+        }
+        for subject in subjects
+    ]
+    if args.json:
+        print(json.dumps(plans, indent=1))
+        return 0
+    for index, plan in enumerate(plans):
+        print("\n" * bool(index) + "\n".join(_plan_lines(plan, subjects[index].workspace, has_colours(sys.stdout))))
+    return 0
+
+
+def _texts(subject: Subject) -> Sequence[Path]:
+    """The prototxts that would be written; an error in a template shows here."""
+    return list(subject.texts())
+
+
+def _plan_lines(plan: dict[str, Any], workspace: Workspace, colours: bool) -> list[str]:
+    where = f" ({plan['source']})" if plan["source"] else ""
+    lines = [paint(f"{plan['name']}: {plan['title']}{where}", "bold", colours), f"declared in {plan['file']}"]
+    paper = _per_cent(plan["paper"]["before_crf"], plan["paper"]["after_crf"])
+    ours = _per_cent(plan["ours"].get("before_crf"), plan["ours"].get("after_crf"))
+    lines += [f"  {name}: {value}" for name, value in plan["settings"].items()]
+    lines += [f"  mean IoU before / after the CRF: paper {paper or '-'}, ours {ours or '-'}"]
+    lines += [f"  needs {line}" for line in plan["needs"]]
+    lines += ["", "Prototxts, written at first:", *(f"  {path}" for path in plan["writes"])]
+    lines += ["", f"Stages, in {workspace.folder}:"]
+    for entry in plan["stages"]:
+        state = paint(entry["state"], _COLOURS.get(entry["state"], "dim"), colours)
+        lines.append(f"  {entry['stage']}: {state}{': ' if entry['why'] else ''}{'; '.join(entry['why'])}")
+        lines += [f"    {shlex.join(command)}" for command in entry["commands"]]
+        lines += [f"    {entry['does']}"] if entry["does"] else []
+        leaves = entry["leaves"]
+        more = f" and {len(leaves) - 1} more" if len(leaves) > 3 else ""
+        lines.append(f"    leaves {', '.join(leaves if not more else leaves[:1])}{more}")
+    return lines
+
+
+# run -----------------------------------------------------------------------------------------------------------------
+
+
+def _runner(command: Sequence[str]) -> int:
+    """Run a command of ours in this process; what it prints goes to the standard error stream."""
+    from pydeeplab.cli import main
+
+    print(f"$ pydeeplab {shlex.join(command)}", file=sys.stderr, flush=True)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            return main(list(command))
+    except SystemExit as stop:  # an argument that the command does not know
+        return stop.code if isinstance(stop.code, int) else 2
+
+
+def _quiet_runner(command: Sequence[str]) -> int:
+    """The same, showing what a command prints only if it fails."""
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        code = _runner(command)
+    if code:
+        print(said.getvalue(), file=sys.stderr)
+    return code
+
+
+def _tell(stage: Stage, state: State) -> None:
+    words = {
+        "done": "done before", "found": "its results are there, made elsewhere", "begun": "goes on",
+        "changed": f"again, as {', '.join(state.why[:3])} changed",
+    }  # fmt: skip
+    print(f"== {stage.name}: {words.get(state.word, 'begins')}", file=sys.stderr, flush=True)
+
+
+def _run_first(args: argparse.Namespace, subject: Subject) -> None:
+    """Run what an experiment needs of another: the CRF parameters found on the validation set."""
+    by = subject.experiment.searched_by
+    wants = subject.experiment.crf is not None and subject.experiment.crf.search
+    if by and wants and not subject.experiment.data.truth and subject.crf() is None:
+        _run_one(args, Subject(find_experiments([by])[0], subject.workspace), until="crf-search")
+
+
+def _run_one(args: argparse.Namespace, subject: Subject, until: str) -> None:
+    print(f"{subject.experiment.name}: {subject.experiment.title}", file=sys.stderr)
+    if args.smoke:
+        prepare_smoke(subject)
+    if STAGES.index(until) >= STAGES.index("crf"):
+        _run_first(args, subject)
+    if args.smoke:
+        run_experiment(subject, _quiet_runner, until=until, again=args.again)
+    else:
+        run_experiment(subject, _runner, until=until, again=args.again, tell=_tell)
+
+
+def _run(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:
+    """Run all; one that fails does not stop the others."""
+    failed: dict[str, str] = {}
+    for subject in subjects:
+        try:
+            _run_one(args, subject, args.until)
+        except PydeeplabError as error:
+            if len(subjects) == 1:
+                raise
+            failed[subject.experiment.name] = str(error)
+            print(f"pydeeplab: error: {error}", file=sys.stderr)
+    entries = [_entry(subject) for subject in subjects]
+    if args.json:
+        print(json.dumps([{**e, "error": failed.get(e["name"], "")} for e in entries], indent=1))
+    else:
+        print("\n".join(_result_lines(entries, failed, has_colours(sys.stdout))))
+        if args.smoke:
+            print("\nTried out on drawn pictures with narrow nets: the numbers say only that every step works.")
+    return 1 if failed else 0
+
+
+def _result_lines(entries: Sequence[dict[str, Any]], failed: dict[str, str], colours: bool) -> list[str]:
+    rows = []
+    for entry in entries:
+        paper, ours = entry["paper"], entry["ours"]
+        differences = [
+            f"{ours[k] - paper[k]:+.2f}" if ours.get(k) is not None and paper[k] is not None else "-" for k in paper
+        ]
+        state = "failed" if entry["name"] in failed else entry["status"]
+        rows.append(
+            [
+                entry["name"], entry["source"], _per_cent(ours.get("before_crf"), ours.get("after_crf")),
+                _per_cent(paper["before_crf"], paper["after_crf"]),
+                " / ".join(differences) if set(differences) != {"-"} else "", state,
+            ]
+        )  # fmt: skip
+    header = ["experiment", "where", "ours", "paper", "difference", "status"]
+    return format_table(header, rows, right=[2, 3, 4], colours=colours)

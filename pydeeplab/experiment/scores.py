@@ -1,0 +1,89 @@
+"""Results of an experiment: what its stages have found, beside what the paper reports."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydeeplab.crf import CRFParameters
+from pydeeplab.errors import DataError, PydeeplabError
+from pydeeplab.experiment.spec import Expected
+
+__all__ = ["AFTER", "BEFORE", "Comparison", "comparisons", "read_scores", "read_search"]
+
+BEFORE, AFTER = "before CRF", "after CRF"
+
+
+def _read(path: Path, what: str) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise DataError(f"{path}: is no JSON ({error}); remove it, and {what} again") from None
+    if not isinstance(document, dict):
+        raise DataError(f"{path}: holds no {what}; remove it, and {what} again")
+    return document
+
+
+def read_search(path: Path) -> CRFParameters | None:
+    """The best parameters that a search found; None where it has not been done.
+
+    Raises
+    ------
+    DataError
+        The file is damaged.
+    """
+    if not path.is_file():
+        return None
+    best = _read(path, "search").get("best")
+    text = best.get("params") if isinstance(best, dict) else best
+    try:
+        return CRFParameters.parse(text if isinstance(text, str) else "?")
+    except PydeeplabError as error:
+        raise DataError(f"{path}: its best parameters cannot be read: {error}. Remove it, and search again.") from None
+
+
+def read_scores(path: Path) -> dict[str, float]:
+    """The mean IoU in per cent of each variant that was scored; empty where nothing was.
+
+    Raises
+    ------
+    DataError
+        The file is damaged.
+    """
+    if not path.is_file():
+        return {}
+    variants = _read(path, "score").get("variants")
+    try:
+        return {name: 100 * float(scores["mean_iou"]) for name, scores in dict(variants or {}).items()}
+    except (KeyError, TypeError, ValueError):
+        raise DataError(f"{path}: holds no scores of `pydeeplab eval`; remove it, and score again") from None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One number: mean IoU in per cent before or after the CRF, ours and the paper's; None where there is none."""
+
+    variant: str
+    ours: float | None
+    paper: float | None
+
+    @property
+    def difference(self) -> float | None:
+        """Ours less the paper's."""
+        return None if self.ours is None or self.paper is None else self.ours - self.paper
+
+
+def comparisons(expected: Expected, ours: dict[str, float]) -> list[Comparison]:
+    """Ours beside the paper's, before and after the CRF, where either is known.
+
+    Examples
+    --------
+    >>> comparisons(Expected(before_crf=62.25), {"before CRF": 61.0})
+    [Comparison(variant='before CRF', ours=61.0, paper=62.25)]
+    """
+    pairs = [Comparison(v, ours.get(v), p) for v, p in ((BEFORE, expected.before_crf), (AFTER, expected.after_crf))]
+    return [pair for pair in pairs if pair.ours is not None or pair.paper is not None]

@@ -232,5 +232,15 @@ int update_adam(float *w, float *g, float *h, float *v, float scale, float l2, f
                 float beta2, float delta, int64_t n);
 int sum_squares(const float *x, double *total, int64_t n, int64_t one);
 
+/* winograd */
+int winograd_forward(const float *x, const float *w, const float *scale, const float *bias, float *y, float *work,
+                     int64_t tile, int64_t pad_h, int64_t pad_w, int64_t dilation_h, int64_t dilation_w, bool relu,
+                     float slope, int64_t N, int64_t C, int64_t H, int64_t W, int64_t O, int64_t R, int64_t S,
+                     int64_t P, int64_t Q, int64_t work_size);
+int winograd_backward_data(const float *dy, const float *w, const float *bias, float *dx, float *work, int64_t tile,
+                           int64_t pad_h, int64_t pad_w, int64_t dilation_h, int64_t dilation_w, int64_t N, int64_t O,
+                           int64_t P, int64_t Q, int64_t C, int64_t R, int64_t S, int64_t H, int64_t W,
+                           int64_t work_size);
+
 #pragma GCC visibility pop
 }

@@ -24,6 +24,7 @@ constexpr int64_t MOST_BLOCKS = 1 << 16;
 /* Statuses of our own, beside CUDA's. */
 constexpr int BLAS_FAILED = 100000; /* cuBLAS's numbers are added to it */
 constexpr int BAD_ARGUMENTS = 200000;
+constexpr int BAD_VALUE = 200001; /* an array holds what it must not hold */
 
 /* The work of one thread: i = first, first + step, ... below n. */
 #define EACH(i, n)                                                                                                     \
@@ -37,6 +38,23 @@ int device_scratch(void **memory, size_t bytes);
 
 #define RETURN_IF_FAILED(call)                                                                                         \
     if (int status_of_call = (call)) return status_of_call
+
+/* a b, rounded before anything is added to it. */
+static __device__ inline float round_product(float a, float b) {
+#ifdef __CUDA_ARCH__
+    return __fmul_rn(a, b);
+#else
+    return a * b;
+#endif
+}
+
+static __device__ inline double round_double_product(double a, double b) {
+#ifdef __CUDA_ARCH__
+    return __dmul_rn(a, b);
+#else
+    return a * b;
+#endif
+}
 
 static inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

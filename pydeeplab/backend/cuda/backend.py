@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from pydeeplab.backend import Backend, checked, missing
 from pydeeplab.backend.cuda.blas import connect_blas
-from pydeeplab.backend.cuda.library import Library, Unavailable, load_library
+from pydeeplab.backend.cuda.library import BAD_VALUE, Library, Unavailable, load_library
 from pydeeplab.backend.cuda.memory import Allocator, DeviceArray
 from pydeeplab.backend.cuda.signatures import argument_types
 from pydeeplab.backend.spec import Array, Kernel, kernels
-from pydeeplab.errors import DeviceError
+from pydeeplab.errors import DataError, DeviceError
 
 __all__ = ["CudaBackend"]
 
@@ -95,7 +95,8 @@ class CudaBackend(Backend):
             ]
             status = function(*given, *sizes)
             if status:
-                raise DeviceError(f"kernel {row.name} ({_described(row, values)}) failed: {self.library.cause(status)}")
+                error = DataError if status == BAD_VALUE else DeviceError
+                raise error(f"kernel {row.name} ({_described(row, values)}) failed: {self.library.cause(status)}")
             staged.fetch()
 
         return call

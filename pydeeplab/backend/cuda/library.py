@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 from pydeeplab.errors import DeviceError
 
-__all__ = ["DeviceInfo", "Library", "Unavailable", "library_path", "load_library"]
+__all__ = ["BAD_VALUE", "DeviceInfo", "Library", "Unavailable", "library_path", "load_library"]
 
 _FOLDER = Path(__file__).resolve().parent
-_BLAS_FAILED, _BAD_ARGUMENTS = 100_000, 200_000
+_BLAS_FAILED, _BAD_ARGUMENTS, BAD_VALUE = 100_000, 200_000, 200_001
 
 
 class _Description(ctypes.Structure):
@@ -72,6 +72,8 @@ class Library:
         """A status in words."""
         if status == _BAD_ARGUMENTS:
             return "its arguments do not fit each other"
+        if status == BAD_VALUE:
+            return "one of its arrays holds a value that is out of range"
         if status > _BLAS_FAILED:
             return f"cuBLAS error {status - _BLAS_FAILED}"
         return f"CUDA error {status}, {self.functions.status_text(status).decode()}"

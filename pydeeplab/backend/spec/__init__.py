@@ -7,8 +7,8 @@ Each module of this package describes one family of kernels in a list ``KERNELS`
 
 ``in``, ``out`` (overwritten), ``inout`` and ``scratch`` (contents undefined) are C-contiguous arrays of the net's
 floating type unless another is named; ``?`` allows None. Dimensions are symbols that must agree among the arguments;
-``*`` takes whatever comes; ``in host`` arrays lie in the host's memory on every backend. ``int``, ``float`` and ``bool``
-are scalars. Arguments are passed by position in this order.
+``*`` takes whatever comes; ``in host`` arrays lie in the host's memory on every backend. ``int``, ``float`` and
+``bool`` are scalars. Arguments are passed by position in this order.
 """
 
 from __future__ import annotations

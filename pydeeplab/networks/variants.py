@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydeeplab.networks import resnet101, vgg16
 from pydeeplab.networks.builder import FROZEN, TRUNK, NetBuilder
 from pydeeplab.networks.datasets import Dataset
+from pydeeplab.networks.multi_scale import SCALES, fusion, scaled_inputs
 from pydeeplab.networks.network import Scores
 
 __all__ = ["resnet", "resnet_multi_scale", "vgg", "vgg_aspp", "vgg_side_heads"]
@@ -100,22 +101,15 @@ def resnet(head: str) -> Scores:
 def resnet_multi_scale(head: str) -> Scores:
     """Three ResNet-101 that share their parameters, at scales 1, 0.75 and 0.5, fused by their largest score."""
 
-    scales = ("", "_res05", "_res075")
-
     def scores(net: NetBuilder, dataset: Dataset, classifier: str) -> str:
-        net.section("inputs at scales 0.5 and 0.75")
-        net.interp("data_res05", "data", shrink=2)
-        net.interp("data_res075", "data", shrink=4, zoom=3)
+        scaled_inputs(net)
         blobs = []
-        for suffix in scales:
-            net.section(f"ResNet-101 at scale {({'': '1', '_res05': '0.5', '_res075': '0.75'})[suffix]}")
+        for suffix, scale in SCALES.items():
+            net.section(f"ResNet-101 at scale {scale}")
             blobs.append(resnet101.trunk(net, f"data{suffix}", suffix=suffix, shared=True))
         net.section("heads")
-        for blob, suffix in zip(blobs, scales, strict=True):
+        for blob, suffix in zip(blobs, SCALES, strict=True):
             _resnet_head(net, head, blob, classifier, dataset.classes, suffix, True)
-        net.section("the largest score of the three scales")
-        half = net.interp(f"{classifier}_res05_interp", f"{classifier}_res05", zoom=2)
-        three_quarters = net.interp(f"{classifier}_res075_interp", f"{classifier}_res075", shrink=3, zoom=4)
-        return net.eltwise("fc_fusion", [classifier, three_quarters, half], "MAX")
+        return fusion(net, classifier)
 
     return scores

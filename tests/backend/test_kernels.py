@@ -10,9 +10,9 @@ import pytest
 
 import tests.backend.cases as package
 from pydeeplab.backend import BACKENDS, get_backend
-from pydeeplab.backend.cuda.library import Unavailable, load_library
 from pydeeplab.backend.spec import Array, kernels
 from pydeeplab.errors import UnsupportedError
+from tests.support.backends import need_backend
 from tests.support.kernels import Arguments, Case, relative_error
 
 CASES: list[Case] = [
@@ -28,16 +28,8 @@ def variants(case: Case) -> list[str]:
     return [case.kernel, *(name for name, row in TABLE.items() if row.variant_of == case.kernel)]
 
 
-def need(backend: str) -> None:
-    """Skip the test where the backend cannot be used, with the reason."""
-    if backend.startswith("cuda"):
-        library = load_library(backend)
-        if isinstance(library, Unavailable):
-            pytest.skip(library.reason)
-
-
 def run(case: Case, kernel: str, backend: str, dtype: type) -> dict[str, np.ndarray]:
-    need(backend)
+    need_backend(backend)
     row = TABLE[kernel]
     values = case.make(Arguments(dtype, case.seed))
     getattr(get_backend(backend).kernels, kernel)(*values)

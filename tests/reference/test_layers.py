@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 import pydeeplab
+from tests.support.backends import need_backend
 from tests.support.external import DATA
 from tests.support.kernels import relative_error
 
 FOLDER = DATA / "reference" / "layers"
-TOLERANCE = {"CAFFE": 1e-5, "DEFAULT": 1e-4}
+WAYS = [("cpu", "CAFFE", 1e-5), ("cpu", "DEFAULT", 1e-4), ("cuda-emulation", "CAFFE", 1e-5), ("cuda", "CAFFE", 1e-5)]
+"""Backend, engine and the largest error as a share of an array's largest value."""
 
 with (FOLDER / "index.csv").open() as index:
     CASES = list(csv.DictReader(index))
@@ -28,12 +30,13 @@ def parameter(net: pydeeplab.Net, key: str) -> pydeeplab.Blob:
     return net.params[layer][int(i)]
 
 
-@pytest.mark.parametrize("engine", ["CAFFE", "DEFAULT"])
+@pytest.mark.parametrize(("backend", "engine", "tolerance"), WAYS)
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c["case"])
-def test_agrees_with_caffe(case: dict[str, str], engine: str) -> None:
+def test_agrees_with_caffe(case: dict[str, str], backend: str, engine: str, tolerance: float) -> None:
+    need_backend(backend)
     text: Path = FOLDER / f"{case['case']}.prototxt"
     recorded = dict(np.load(FOLDER / f"{case['case']}.npz"))
-    net = pydeeplab.Net(text, getattr(pydeeplab, case["phase"]), engine=engine)
+    net = pydeeplab.Net(text, getattr(pydeeplab, case["phase"]), engine=engine, backend=backend)
     for name, values in halves(recorded, "in").items():
         net.blobs[name].data[...] = values
     for key, values in halves(recorded, "param").items():
@@ -56,4 +59,4 @@ def test_agrees_with_caffe(case: dict[str, str], engine: str) -> None:
     for key in compared:
         assert found[key].shape == recorded[key].shape, key
         error = relative_error(found[key], recorded[key])
-        assert error <= TOLERANCE[engine], f"{key}: error {error:.3g} of the largest value"
+        assert error <= tolerance, f"{key}: error {error:.3g} of the largest value"

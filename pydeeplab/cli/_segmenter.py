@@ -73,8 +73,8 @@ def add_crf_argument(parser: argparse._ActionsContainer) -> None:
         metavar="PARAMS",
         nargs="?",
         const=DEFAULT_CRF,
-        help="refine with a dense CRF: a preset, or w=..,xy=..,rgb=..,pos_w=..,pos_xy=..,iter=.., or both "
-        f"(default {DEFAULT_CRF})",
+        help="refine with a dense CRF: a preset or a file of crf-search, w=..,xy=..,rgb=..,pos_w=..,pos_xy=..,iter=.., "
+        f"or both (default {DEFAULT_CRF})",
     )
 
 

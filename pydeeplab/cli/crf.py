@@ -6,9 +6,10 @@ and writes a label map for every picture: DIR/<name>.png, an index PNG with the 
 hold probabilities); maps of padded images, larger than the picture, are cut to its top left part. Instead of scores,
 --labels takes label maps that are right with probability --gt-prob.
 
-Parameters: --params takes the name of a published setting, or a list such as w=4,xy=121,rgb=5,pos_w=3,pos_xy=3,iter=10,
-or a name followed by changes. w, xy and rgb are the paper's w1, sigma_alpha (pixels) and sigma_beta (grey levels);
-pos_w and pos_xy its w2 and sigma_gamma (pixels). --list-params shows all settings.
+Parameters: --params takes the name of a published setting, a file that crf-search wrote, or a list such as
+w=4,xy=121,rgb=5,pos_w=3,pos_xy=3,iter=10, or a name followed by changes. w, xy and rgb are the paper's w1, sigma_alpha
+(pixels) and sigma_beta (grey levels); pos_w and pos_xy its w2 and sigma_gamma (pixels). --list-params shows all
+settings.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ from pydeeplab.cli._segmenter import (
     segmenter_options,
 )
 from pydeeplab.cli._tables import format_table, has_colours
+from pydeeplab.crf.parameters import is_parameter_file
 from pydeeplab.data.classes import read_palette
 from pydeeplab.data.images import IMAGE_SUFFIXES, read_image
 from pydeeplab.data.palette import write_png
@@ -113,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
 def _separate_crf(args: argparse.Namespace) -> list[str]:
     """The pictures; ``--crf photo.jpg`` means the picture, not parameters."""
     images = listed_images(args) or list(args.images)
-    if args.crf and args.crf != DEFAULT_CRF and Path(args.crf).exists():
+    if args.crf and args.crf != DEFAULT_CRF and not is_parameter_file(args.crf) and Path(args.crf).exists():
         images.append(args.crf)
         args.crf = DEFAULT_CRF
     if not images:

@@ -86,22 +86,10 @@ class DenseCRF:
             Both or neither of ``scores`` and ``probabilities`` are given, or the compatibility does not fit the
             number of classes.
         """
-        if (scores is None) == (probabilities is None):
-            raise UsageError("give either scores (logits) or probabilities")
-        maps = np.asarray(scores if probabilities is None else probabilities)
-        what = "scores" if probabilities is None else "probabilities"
-        planes = self._planes(image)
-        maps = _check_maps(maps, what, None if planes is None else planes.shape, crop)
-        if probabilities is not None:
-            maps = scores_from_probabilities(maps, self.params.min_probability)
-        maps = np.ascontiguousarray(maps, self._dtype)
-        _check_finite(maps, what)
-        height, width = maps.shape[1:] if planes is None else planes.shape[1:]
-        field = MeanField(
-            height, width, len(maps), backend=self._backend, dtype=self._dtype, memory=self._memory.scope("field")
-        )
-        self._add_terms(field, planes, len(maps))
-        result = np.empty((len(maps), height, width), self._dtype)
+        planes, maps = self._inputs(image, scores, probabilities, crop)
+        field = self._field(maps)
+        self._add_bilateral(field, planes)
+        result = np.empty(maps.shape, self._dtype)
         field.start(maps)
         for iteration in range(self.params.iterations + 1):
             if iteration:
@@ -112,12 +100,37 @@ class DenseCRF:
                 callback(iteration, result.copy())
         return result
 
-    def _add_terms(self, field: MeanField, planes: NDArray[Any] | None, classes: int) -> None:
+    def _inputs(
+        self, image: ArrayLike | None, scores: ArrayLike | None, probabilities: ArrayLike | None, crop: bool
+    ) -> tuple[NDArray[Any] | None, NDArray[Any]]:
+        """The picture as planes and the scores at its size, both checked."""
+        if (scores is None) == (probabilities is None):
+            raise UsageError("give either scores (logits) or probabilities")
+        maps = np.asarray(scores if probabilities is None else probabilities)
+        what = "scores" if probabilities is None else "probabilities"
+        planes = self._planes(image)
+        maps = _check_maps(maps, what, None if planes is None else planes.shape, crop)
+        if probabilities is not None:
+            maps = scores_from_probabilities(maps, self.params.min_probability)
+        maps = np.ascontiguousarray(maps, self._dtype)
+        _check_finite(maps, what)
+        return planes, maps
+
+    def _field(self, maps: NDArray[Any]) -> MeanField:
+        """A field of the maps' size with the positional kernels."""
+        classes, height, width = maps.shape
+        memory = self._memory.scope("field")
+        field = MeanField(height, width, classes, backend=self._backend, dtype=self._dtype, memory=memory)
         params = self.params
-        matrices = iter(params.matrices(classes))
-        for weight, xy_std in zip(params.pos_w, params.pos_xy_std, strict=True):
-            field.add_term(weight, xy_std, normalization=params.normalization, compatibility=next(matrices))
-        for weight, xy_std, rgb_std in zip(params.bi_w, params.bi_xy_std, params.bi_rgb_std, strict=True):
+        for weight, xy_std, matrix in zip(params.pos_w, params.pos_xy_std, params.matrices(classes), strict=False):
+            field.add_term(weight, xy_std, normalization=params.normalization, compatibility=matrix)
+        return field
+
+    def _add_bilateral(self, field: MeanField, planes: NDArray[Any] | None) -> None:
+        params = self.params
+        matrices = params.matrices(field.classes)[len(params.pos_w) :]
+        kernels = zip(params.bi_w, params.bi_xy_std, params.bi_rgb_std, matrices, strict=True)
+        for weight, xy_std, rgb_std, matrix in kernels:
             assert planes is not None
             field.add_term(
                 weight,
@@ -125,7 +138,7 @@ class DenseCRF:
                 planes,
                 np.full(len(planes), rgb_std, self._dtype),
                 normalization=params.normalization,
-                compatibility=next(matrices),
+                compatibility=matrix,
             )
 
     def _planes(self, image: ArrayLike | None) -> NDArray[Any] | None:

@@ -119,6 +119,17 @@ class MeanField:
         self._joined.append((lattice, after, weight * lattice.factor))
         self._rows += lattice.vertices + 1
 
+    def set_weight(self, index: int, weight: float) -> None:
+        """Give a term another weight, from the next `start` on; its lattice stays."""
+        lattice, scale, _ = self._joined[index]
+        self._joined[index] = (lattice, scale, weight * lattice.factor)
+
+    def remove_terms(self, first: int) -> None:
+        """Remove the terms from ``first`` on. Those before it keep their lattices."""
+        if first < len(self._terms):
+            self._rows = self._terms[first].base
+            del self._terms[first:], self._joined[first:]
+
     def _join(self) -> None:
         """One table of all kernels' vertices, with the weights of their messages."""
         columns = sum(lattice.dimension + 1 for lattice, _, _ in self._joined)

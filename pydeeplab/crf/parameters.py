@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from pydeeplab.crf.lattice import NORMALIZATIONS
 from pydeeplab.errors import UsageError, did_you_mean
 
-__all__ = ["PRESETS", "CRFParameters"]
+__all__ = ["PRESETS", "CRFParameters", "is_parameter_file"]
 
 _LISTS = ("bi_w", "bi_xy_std", "bi_rgb_std", "pos_w", "pos_xy_std")
 _SHORT = {
@@ -150,17 +152,18 @@ class CRFParameters:
         """Read ``"w=4,xy=121,rgb=5,pos_w=3,pos_xy=3,iter=10,norm=after"``, a preset's name, or one with changes.
 
         Several kernels of a kind are separated by slashes: ``w=4/2,xy=40/10,rgb=8/4``; an empty list
-        (``pos_w=,pos_xy=``) means none. Full names work too.
+        (``pos_w=,pos_xy=``) means none. Full names work too. In a preset's place a file's name may stand that ends in
+        .json: an object whose ``"params"`` is such a text, as `pydeeplab crf-search` writes it.
 
         Raises
         ------
         UsageError
-            An unknown preset or name, or a value that is no number.
+            An unknown preset or name, a value that is no number, or a file that is no such object.
         """
         words = [word.strip() for word in text.split(",") if word.strip()]
         base = cls()
         if words and "=" not in words[0]:
-            base = preset(words.pop(0))
+            base = _read_file(words.pop(0)) if is_parameter_file(words[0]) else preset(words.pop(0))
         known = [f.name for f in fields(cls) if f.name != "compatibility"]
         changes: dict[str, Any] = {}
         for word in words:
@@ -183,6 +186,27 @@ class CRFParameters:
         if self.min_probability != FLT_MIN:
             rest.append(f"min_probability={self.min_probability:g}")
         return ",".join(lists + rest)
+
+
+def is_parameter_file(text: str) -> bool:
+    """Whether the text that parameters come from names a file."""
+    return text.split(",")[0].strip().lower().endswith(".json")
+
+
+def _read_file(name: str) -> CRFParameters:
+    try:
+        found = json.loads(Path(name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"CRF parameters '{name}' cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"CRF parameters '{name}': is no JSON ({error})") from None
+    text = found.get("params") if isinstance(found, dict) else None
+    if not isinstance(text, str) or is_parameter_file(text):
+        raise UsageError(f"""CRF parameters '{name}': expected an object with "params": "w=...,xy=...,rgb=...\"""")
+    try:
+        return CRFParameters.parse(text)
+    except UsageError as error:
+        raise UsageError(f"CRF parameters '{name}': {error}") from None
 
 
 def _value(name: str, text: str) -> Any:

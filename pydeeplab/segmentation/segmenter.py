@@ -17,10 +17,8 @@ from pydeeplab.data.images import read_image, to_gray
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.layer import TEST
 from pydeeplab.net import Net
-from pydeeplab.proto import caffe_pb2, read_net
-from pydeeplab.resources import find_net
 from pydeeplab.segmentation.alignment import alignment_of
-from pydeeplab.segmentation.deploy import without_labels
+from pydeeplab.segmentation.deploy import read_deploy
 from pydeeplab.segmentation.ends import find_input, find_output, producer_of
 from pydeeplab.segmentation.needs import check_crf_room
 from pydeeplab.segmentation.result import Segmentation
@@ -35,15 +33,6 @@ MEAN_BGR = (104.008, 116.669, 122.675)
 """The mean colour of ImageNet that DeepLab nets were trained with: blue, green, red, of 0..255."""
 
 PathLike = str | os.PathLike[str]
-
-
-def _read_deploy(net: PathLike, defines: Mapping[str, str] | None) -> Any:
-    """The layers of a prototxt that lead from the picture to the scores in phase TEST."""
-    source = read_net(find_net(net), defines=defines)
-    state = caffe_pb2.NetState()
-    state.CopyFrom(source.param.state)
-    state.phase = TEST
-    return without_labels(source.filtered(state))
 
 
 class Segmenter:
@@ -143,7 +132,7 @@ class Segmenter:
                 net.copy_from(weights)
         else:
             keep = [output] if output else "outputs"
-            source = _read_deploy(net, defines)
+            source = read_deploy(net, defines)
             self.net = Net.from_source(source, TEST, weights=weights, keep=keep, engine=engine)
         data = find_input(self.net)
         _, self._channels, *declared = self.net.blobs[data].shape
@@ -295,10 +284,10 @@ class Segmenter:
     ) -> NDArray[np.float32]:
         """Softmax of the scores, or what the CRF makes of them."""
         if crf is not None:
-            if self._normalised:
+            if self.normalised:
                 return np.asarray(crf.refine(pixels, probabilities=scores, callback=callback), np.float32)
             return np.asarray(crf.refine(pixels, scores, callback=callback), np.float32)
-        if self._normalised:
+        if self.normalised:
             return scores
         shares = np.empty_like(scores)
         flat = (1, len(scores), -1)
@@ -319,7 +308,7 @@ class Segmenter:
         return self._producer == "ArgMax"
 
     @property
-    def _normalised(self) -> bool:
+    def normalised(self) -> bool:
         """Whether the scores are probabilities already."""
         return self._producer in ("Softmax", "Sigmoid", "DenseCRF")
 

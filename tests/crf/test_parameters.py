@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,33 @@ def test_presets() -> None:
     changed = CRFParameters.parse("voc12-resnet101,iter=1")
     assert changed == dataclasses.replace(PRESETS["voc12-resnet101"], iterations=1)
     assert changed.normalization == "symmetric"
+
+
+def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("best.json").write_text('{"params": "w=5,xy=63,rgb=3,iter=4", "mean_iou": 0.7}')
+    assert CRFParameters.parse("best.json") == CRFParameters(5, 63, 3, iterations=4)
+    assert CRFParameters.parse(f"{tmp_path}/best.json, iter=1") == CRFParameters(5, 63, 3, iterations=1)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"'best\.json' cannot be read: No such file"),
+        ("params", r"'best\.json': is no JSON"),
+        ("[" * 100_000, r"'best\.json': is no JSON"),
+        ("[]", r"'best\.json': expected an object with \"params\""),
+        ('{"params": 4}', r"'best\.json': expected an object with"),
+        ('{"params": "best.json"}', r"'best\.json': expected an object with"),
+        ('{"params": "w=4,xz=3"}', r"'best\.json': cannot read CRF parameter 'xz=3'"),
+    ],
+)
+def test_wrong_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, message: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        Path("best.json").write_text(content)
+    with pytest.raises(UsageError, match=message):
+        CRFParameters.parse("best.json")
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -1,0 +1,23 @@
+"""Classification nets made dense (paper, section 3.1): the last strides taken out, later windows stretched instead.
+
+`densify` turns a Caffe classification net into the nets, solver and weights that training for segmentation starts
+from. `LargeFOV`, `ASPP` and `Plain` are its heads.
+"""
+
+from pydeeplab.densify.convert import Densified, densify
+from pydeeplab.densify.head import ASPP, Head, LargeFOV, Plain
+from pydeeplab.densify.report import LayerReport, Side
+from pydeeplab.densify.windows import WINDOWS, Windows
+
+__all__ = [
+    "ASPP",
+    "WINDOWS",
+    "Densified",
+    "Head",
+    "LargeFOV",
+    "LayerReport",
+    "Plain",
+    "Side",
+    "Windows",
+    "densify",
+]

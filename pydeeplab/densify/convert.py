@@ -1,0 +1,304 @@
+"""From a classification net and its weights to a dense net with all that training it takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydeeplab.analysis import summarise
+from pydeeplab.densify.assemble import KINDS, Plan, Source
+from pydeeplab.densify.grid import Grid, find_grid
+from pydeeplab.densify.head import ASPP, Head, LargeFOV, Plain
+from pydeeplab.densify.pace import Pace, Step, follow, possible_strides
+from pydeeplab.densify.report import LayerReport, compare_layers
+from pydeeplab.densify.subject import Subject, read_subject
+from pydeeplab.densify.thinning import convert
+from pydeeplab.densify.windows import WINDOWS, Windows, dense_layer
+from pydeeplab.errors import UsageError, did_you_mean
+from pydeeplab.files import make_folder, write_text
+from pydeeplab.formats import LayerWeights, StoredBlob, WeightsFile, save_weights
+from pydeeplab.layer import TEST
+from pydeeplab.net import Net
+from pydeeplab.networks import solvers
+from pydeeplab.networks.datasets import DATASETS, MEAN_BGR, Dataset
+from pydeeplab.networks.multi_scale import SCALES
+from pydeeplab.proto import NetSource, parse_net
+
+__all__ = ["WEIGHTS", "Densified", "densify"]
+
+WEIGHTS = "init.caffemodel"
+"""File name of the weights."""
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+@dataclass
+class Densified:
+    """A dense net, not yet written.
+
+    Attributes
+    ----------
+    name : str
+        The classification net's.
+    texts : dict
+        ``train``, ``test``, ``deploy`` and ``solver``: the prototxts.
+    weights : WeightsFile or None
+        What training starts from; None without weights.
+    layers : list of LayerReport
+        What became of each layer.
+    output_stride : int
+    rate : (int, int)
+        By which windows on the last map are stretched (height, width).
+    size_step : int
+        Images want sizes of ``size_step * k + 1``.
+    scores : str
+        The deploy net's blob of scores.
+    exact : bool
+        The trunk computes what the classification net computes, only more densely.
+    grid : Grid
+        Borders that lay the scores on the pixels.
+    absent : list of str
+        Layers that the weight file had nothing for.
+    notes : list of str
+        What is worth knowing.
+    """
+
+    name: str
+    texts: dict[str, str]
+    weights: WeightsFile | None
+    layers: list[LayerReport]
+    output_stride: int
+    rate: tuple[int, int]
+    size_step: int
+    scores: str
+    exact: bool
+    grid: Grid
+    absent: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def deploy_source(self) -> NetSource:
+        """The deploy net, read."""
+        return parse_net(self.texts["deploy"], filename=f"{self.name} dense")
+
+    def write(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write train, test, deploy and solver.prototxt, and init.caffemodel if there are weights.
+
+        Each file is replaced as a whole; the folder is made where there is none.
+
+        Raises
+        ------
+        OutputError, WeightsError
+            A file cannot be written.
+        """
+        target = make_folder(folder)
+        written = []
+        for kind, text in self.texts.items():
+            written.append(target / f"{kind}.prototxt")
+            write_text(written[-1], text)
+        if self.weights is not None:
+            written.append(target / WEIGHTS)
+            save_weights(written[-1], self.weights, self.deploy_source().param)
+        return written
+
+
+def densify(
+    net: str | os.PathLike[str],
+    weights: Paths | None = None,
+    *,
+    classes: int,
+    output_stride: int = 8,
+    head: Head | None = None,
+    windows: Windows = "exact",
+    multi_scale: bool = False,
+    experiment: str = "voc12",
+    seed: int = 0,
+    image_size: tuple[int, int] | None = None,
+    defines: Mapping[str, str] | None = None,
+) -> Densified:
+    """Make a classification net dense.
+
+    Parameters
+    ----------
+    net
+        Its prototxt: for deployment, or for training and testing.
+    weights
+        Its weights, of any format that pydeeplab reads; without them only texts come out.
+    classes
+        Channels of the scores, background included.
+    output_stride
+        Pixels from one score to the next, from 1 (full resolution) to the net's own.
+    head
+        `Plain()` unless given, `LargeFOV(...)` or `ASPP(...)`.
+    windows : {"exact", "deeplab"}
+        "exact": what the trunk computes at every rate-th place is what the classification net computes, borders
+        included; poolings get rates, which of all Caffes only this one and the OpenCL branch know. "deeplab": as the
+        authors did it, with odd, centred poolings without rates; only convolutions keep their meaning.
+    multi_scale
+        Three copies of the net, which share their parameters, for images at scales 1, 0.75 and 0.5.
+    experiment
+        Name of the data set: the classifier and the folder of lists carry it.
+    seed
+        Of the choice of filters when layers are thinned.
+    image_size
+        Height and width that the net was trained for, where it does not say.
+    defines
+        Values for ``${NAME}`` in the prototxt.
+
+    Raises
+    ------
+    UsageError
+        The net cannot be made dense like that; the message names layer and blobs, and the way out.
+    PrototxtError, WeightsError
+        The files cannot be read, or do not belong together.
+
+    Notes
+    -----
+    Source: Chen et al. 2018 (DeepLab v2), section 3.1; LargeFOV: section 4.1.1; ASPP: section 3.2.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> text = '''input: "data" input_shape { dim: [1, 3, 32, 32] }
+    ... layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"
+    ...         convolution_param { num_output: 4 kernel_size: 3 pad: 1 stride: 2 } }
+    ... layer { name: "pool1" type: "Pooling" bottom: "conv1" top: "pool1" pooling_param { kernel_size: 2 stride: 2 } }
+    ... layer { name: "conv2" type: "Convolution" bottom: "pool1" top: "conv2"
+    ...         convolution_param { num_output: 4 kernel_size: 3 pad: 1 } }
+    ... layer { name: "fc" type: "InnerProduct" bottom: "conv2" top: "fc" inner_product_param { num_output: 10 } }'''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "net.prototxt")
+    ...     _ = path.write_text(text)
+    ...     dense = densify(path, classes=2, output_stride=2)
+    >>> dense.rate, dense.scores
+    ((2, 2), 'fc_interp')
+    """
+    _check(classes, windows, experiment)
+    head = head or Plain()
+    subject = read_subject(net, weights, defines=defines, image_size=image_size)
+    steps, pace = _paces(subject, output_stride)
+    layers = [dense_layer(step, windows) for step in steps]
+    grid = find_grid(layers, subject.image, subject.image_shape[1], subject.last, output_stride)
+    plan = Plan(
+        subject=subject,
+        dataset=_dataset(experiment, classes),
+        head=head,
+        steps=steps,
+        layers=layers,
+        converted=convert(subject, head, seed),
+        grid=grid,
+        stride=output_stride,
+        rate=pace.rate,
+        multi_scale=multi_scale,
+        average=windows == "deeplab" and isinstance(head, LargeFOV) and head.kernel_size == 3,
+    )
+    return _result(plan, windows, weights is not None)
+
+
+def _check(classes: int, windows: str, experiment: str) -> None:
+    if classes < 2:
+        raise UsageError(f"classes must be at least 2 (an object and the background), got {classes}")
+    if windows not in WINDOWS:
+        raise UsageError(
+            f"windows must be one of {', '.join(WINDOWS)}; got '{windows}'.{did_you_mean(windows, WINDOWS)}"
+        )
+    if not experiment or any(c in experiment for c in '"\\/ \n$'):
+        raise UsageError(f"the experiment's name becomes part of layers' names and paths; '{experiment}' cannot")
+
+
+def _paces(subject: Subject, stride: int) -> tuple[list[Step], Pace]:
+    """The steps of the trunk at an output stride, and the pace of its last blob."""
+    possible = possible_strides(subject.trunk, subject.image, subject.last)
+    if not possible:
+        follow(subject.trunk, subject.image, max(stride, 1))  # says which layer is at fault, where one is
+        raise UsageError(f"the map before the classifier, '{subject.last}', does not lie on the image")
+    if stride not in possible:
+        raise UsageError(
+            f"this net has an output stride of {possible[-1]}; it can be made {', '.join(map(str, possible))}, "
+            f"not {stride}"
+        )
+    steps, paces = follow(subject.trunk, subject.image, stride)
+    pace = paces[subject.last]
+    assert pace is not None
+    return steps, pace
+
+
+def _dataset(experiment: str, classes: int) -> Dataset:
+    """One of the paper's datasets if it has that name and number of classes, else one that is described nowhere."""
+    for known in DATASETS:
+        if experiment in (known.exp, known.folder) and known.classes == classes:
+            return known
+    return Dataset(experiment, experiment, classes, experiment, f"{classes} classes", "train", None, (513, 513))
+
+
+def _result(plan: Plan, windows: Windows, weighted: bool) -> Densified:
+    subject = plan.subject
+    settings, batch_size = (solvers.POLY_RESNET, 1) if subject.normalised else (solvers.POLY_VGG, 10)
+    texts: dict[str, str] = {}
+    sources: dict[str, Source] = {}
+    for kind in KINDS:
+        built, sources = plan.build(kind, batch_size=batch_size)
+        texts[kind] = built.text(_heading(plan, kind, windows))
+    texts["solver"] = solvers.solver_text(
+        settings,
+        train_net="train.prototxt",
+        snapshot_prefix="train",
+        heading=["Settings for training, after those of the paper.", f"Weights to start from: {WEIGHTS}."],
+    )
+    dense = Net.from_source(parse_net(texts["deploy"], filename=f"{subject.name} dense"), TEST)
+    copies = [suffix for suffix in SCALES if suffix] if plan.multi_scale else []
+    return Densified(
+        name=subject.name,
+        texts=texts,
+        weights=_weights(sources, texts["deploy"], subject.name) if weighted else None,
+        layers=compare_layers(summarise(subject.net), summarise(dense), sources, subject.dropped, copies),
+        output_stride=plan.stride,
+        rate=plan.rate,
+        size_step=plan.step,
+        scores=plan.scores,
+        exact=windows == "exact",
+        grid=plan.grid,
+        absent=sorted(subject.absent) if weighted else [],
+        notes=subject.notes + _notes(plan, windows),
+    )
+
+
+def _weights(sources: Mapping[str, Source], deploy: str, name: str) -> WeightsFile:
+    types = {layer.name: layer.type for layer in parse_net(deploy).param.layer}
+    layers = [
+        LayerWeights(layer, types[layer], [StoredBlob(array) for array in source.arrays])
+        for layer, source in sources.items()
+        if len(source.arrays)
+    ]
+    return WeightsFile(WEIGHTS, "caffemodel", layers, net_name=f"{name} dense")
+
+
+def _notes(plan: Plan, windows: Windows) -> list[str]:
+    notes = []
+    pools = [s.site for s in plan.steps if s.site.is_global_pooling]
+    if pools:
+        names = ", ".join(f"'{site.name}'" for site in pools)
+        notes.append(f"{names} takes the mean of whole maps, which are denser now: what depends on it is not the same")
+    changed = [s for s in plan.steps if s.site.param.type == "Pooling" and s.rate != (1, 1)]
+    if windows == "deeplab" and changed:
+        names = ", ".join(f"'{step.site.name}'" for step in changed)
+        notes.append(f"poolings on stretched maps have no rate: {names} (exact windows would give them one)")
+    return notes
+
+
+def _heading(plan: Plan, kind: str, windows: Windows) -> list[str]:
+    what = {
+        "train": "The net for training. Use: --define DATA_ROOT=FOLDER (the lists' paths continue it), --define "
+        f"TRAIN_SET={plan.dataset.stage_1}, weights: {WEIGHTS}.",
+        "test": "The net for testing on a list of images. Use: --define DATA_ROOT=FOLDER, --define TEST_SET=val.",
+        "deploy": f"The net for images of one's own: blob data holds BGR values of 0..255 less "
+        f"{', '.join(map(str, MEAN_BGR))}, {plan.step}k+1 high and wide; blob {plan.scores} gets the scores.",
+    }
+    head = {Plain: "its classifier", LargeFOV: "LargeFOV", ASPP: "ASPP"}[type(plan.head)]
+    return [
+        f"{plan.subject.name or 'A classification net'} made dense for {plan.dataset.title} "
+        f"({plan.dataset.classes} classes): output stride {plan.stride}, {head}, {windows} windows.",
+        what[kind],
+        'After Chen et al., "DeepLab", arXiv:1606.00915, section 3.1. Written by `pydeeplab densify`.',
+    ]

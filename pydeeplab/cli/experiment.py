@@ -109,7 +109,7 @@ def _workspace(args: argparse.Namespace, stack: ExitStack) -> Workspace:
     if args.smoke:
         own = args.out != "experiments"
         folder = args.out if own else stack.enter_context(tempfile.TemporaryDirectory(prefix="pydeeplab-smoke-"))
-        return smoke_workspace(Path(folder).absolute())
+        return smoke_workspace(Path(folder).absolute(), scores=args.scores)
     return Workspace(
         Path(args.out).absolute(),
         Path(args.root).absolute() if args.root else None,

@@ -90,9 +90,9 @@ class Config:
                 getattr(param, key)[:] = value
             else:
                 setattr(param, key, value)
-        if not self.own:
-            param.train_net = self.target("train").as_posix()
-            param.snapshot_prefix = self.layout.prefix.as_posix()
+        for named in ("net", "net_param", "train_net_param"):
+            param.ClearField(named)
+        param.train_net, param.snapshot_prefix = self.target("train").as_posix(), self.layout.prefix.as_posix()
         if self.shrink:
             self.shrink(param, "solver")
         return param

@@ -52,7 +52,7 @@ class _Document:
             header = re.match(r"\s*\[+\s*([^\]]*?)\s*\]", line)
             if header:
                 current = header[1].strip("\"' ")
-            if header and current in (section, f"{section}.{key}"):
+            if header and current in ((section, f"{section}.{key}") if section else (key,)):
                 at = number
             written = re.match(r"\s*([\w.\"'-]+)\s*=", line)
             if written and current == section and written[1].strip("\"'").partition(".")[0] == key:

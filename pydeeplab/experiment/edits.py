@@ -48,7 +48,8 @@ def halve_input(net: Any) -> None:
     first = net.layer[0]
     image = first.top[0]
     sinks = [item for item in net.layer if not item.top or item.type == "SegAccuracy"]
-    scores = next((b for item in sinks for b in item.bottom if b not in first.top), net.layer[-1].top[0])
+    written = [b for item in sinks for b in item.bottom if b not in first.top]
+    scores = written[0] if written else net.layer[-1].top[0]
     for layer in net.layer:
         layer.bottom[:] = [f"{image}_half" if b == image else b for b in layer.bottom]
     for layer in sinks:

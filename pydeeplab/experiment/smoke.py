@@ -36,12 +36,16 @@ def shrink(message: Any, kind: str) -> None:
     """Make a net narrow and its crops small, or a solver short, in place; see `Config`."""
     if kind == "solver":
         message.max_iter = message.snapshot = ITERATIONS
-        message.base_lr, message.iter_size = 1e-5, 1
+        message.base_lr, message.iter_size, message.random_seed = 1e-5, 1, 1
         message.display = message.average_loss = 1
         return
     for layer in message.layer:
-        if layer.type == "Convolution" and layer.convolution_param.num_output not in _CLASSES:
-            layer.convolution_param.num_output = _narrow(layer.convolution_param.num_output)
+        if layer.type == "Convolution":
+            convolution = layer.convolution_param
+            if convolution.num_output in _CLASSES:
+                convolution.weight_filler.std = 1  # or all pixels would be of one class
+            else:
+                convolution.num_output = _narrow(convolution.num_output)
         elif layer.type == "ImageSegData":
             layer.image_data_param.batch_size = 1
             _crop(layer.transform_param)
@@ -60,9 +64,9 @@ def _crop(transform: Any) -> None:
         setattr(transform, name, side)
 
 
-def smoke_workspace(folder: Path) -> Workspace:
+def smoke_workspace(folder: Path, *, scores: bool = False) -> Workspace:
     """A workspace for trying out, in which nets are narrow and data small."""
-    return Workspace(folder, root=make_folder(folder / "data"), shrink=shrink, search=SEARCH)
+    return Workspace(folder, root=make_folder(folder / "data"), scores=scores, shrink=shrink, search=SEARCH)
 
 
 SEARCH: tuple[str, ...] = ()
@@ -91,7 +95,7 @@ def _write_data(subject: Subject) -> None:
         count = next((size for part, size in _SIZES.items() if name.startswith(part)), 2)
         names = [f"{name}_{number:06}" for number in range(count)]
         for number, picture in enumerate(names):
-            image, labels = scene(zlib.crc32(f"{name}{number}".encode()), 49 + 3 * number, 64 - number, 3)
+            image, labels = scene(zlib.crc32(f"{name}{number}".encode()), CROP - number, CROP - 2 * number, 3)
             spread = (labels.astype(int) * (1 + number) % len(classes)).astype(np.uint8)
             Image.fromarray(image).save(root / "JPEGImages" / f"{picture}.jpg", quality=95)
             write_label_png(root / "SegmentationClassAug" / f"{picture}.png", np.where(labels == IGNORE, 255, spread))

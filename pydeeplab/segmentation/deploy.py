@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from pydeeplab.proto import NetSource, caffe_pb2
+import os
+from collections.abc import Mapping
 
-__all__ = ["DATA_LAYERS", "without_labels"]
+from pydeeplab.layer import TEST
+from pydeeplab.proto import NetSource, caffe_pb2, read_net
+from pydeeplab.resources import find_net
+
+__all__ = ["DATA_LAYERS", "read_deploy", "without_labels"]
 
 DATA_LAYERS = {
     "Data",
@@ -63,3 +68,12 @@ def without_labels(source: NetSource) -> NetSource:
     read = {name for _, layer in kept for name in layer.bottom}
     param.layer.extend(_as_input(layer, read) if layer.type in DATA_LAYERS else layer for _, layer in kept)
     return source.derived(param, [index for index, _ in kept])
+
+
+def read_deploy(net: str | os.PathLike[str], defines: Mapping[str, str] | None = None) -> NetSource:
+    """The layers of a prototxt, or of one of ours by name, that lead from the picture to the scores in phase TEST."""
+    source = read_net(find_net(net), defines=defines)
+    state = caffe_pb2.NetState()
+    state.CopyFrom(source.param.state)
+    state.phase = TEST
+    return without_labels(source.filtered(state))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import math
@@ -16,8 +17,9 @@ from PIL import Image
 
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.plotting import Chart, Series, to_csv, to_png, to_svg, write_chart
-from pydeeplab.plotting.layout import Dot, Line, Text, lay_out
+from pydeeplab.plotting.layout import Bitmap, Box, Dot, Line, Picture, Text, lay_out
 from pydeeplab.plotting.ticks import format_tick, linear_ticks, log_ticks
+from pydeeplab.plotting.write import encoded, picture_png, picture_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -148,3 +150,31 @@ def test_files_by_suffix(tmp_path: Path) -> None:
         write_chart(tmp_path / "c.pdf", chart)
     with pytest.raises(DataError, match="2 positions and 3 values"):
         Series("a", [0, 1], [0, 1, 2])
+
+
+def test_boxes_and_bitmaps_in_pictures() -> None:
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    pixels[0, 0] = (200, 10, 20)
+    parts = [
+        Box(2, 3, 10, 6, fill="#00ff00", opacity=0.5),
+        Box(20, 3, 10, 6, line="#0000ff", line_width=2),
+        Bitmap(40, 2, 8, 8, pixels),
+    ]
+    picture = Picture(60, 20, (0, 0, 60, 20), parts)
+    with Image.open(io.BytesIO(picture_png(picture, scale=1))) as drawn:
+        shown = np.asarray(drawn).astype(int)
+    np.testing.assert_allclose(shown[5, 6], (127, 255, 127), atol=2)
+    assert shown[1, 6].tolist() == [255, 255, 255]
+    assert shown[3, 25].tolist() == [0, 0, 255]
+    assert shown[6, 25].tolist() == [255, 255, 255]
+    assert shown[3, 42].tolist() == [200, 10, 20]
+    assert shown[8, 46].tolist() == [0, 0, 0]
+    root = ElementTree.fromstring(picture_svg(picture, "a <title>"))
+    assert [e.get("fill") for e in root.findall(f"{SVG}rect")][1:] == ["#00ff00", "none"]
+    (image,) = root.findall(f"{SVG}image")
+    uri = image.get("href") or ""
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition("base64,")[2]))) as held:
+        np.testing.assert_array_equal(np.asarray(held), pixels)
+    assert encoded(pixels, photo=True).startswith("data:image/jpeg")
+    with Image.open(io.BytesIO(picture_png(picture, scale=1, colours=16))) as small:
+        assert small.mode == "P"

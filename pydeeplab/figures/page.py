@@ -1,0 +1,46 @@
+"""Figures gathered on one HTML page that needs neither network nor scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from pydeeplab.evaluation.style import STYLE
+from pydeeplab.figures.figure import Figure
+from pydeeplab.plotting.write import picture_svg
+
+__all__ = ["build_page"]
+
+_MORE = "section { margin: 34px 0 46px; } section svg { display: block; margin: 12px 0; } p { max-width: 110ch; }"
+
+
+def build_page(figures: Sequence[Figure], *, title: str = "Figures", settings: Mapping[str, str] | None = None) -> str:
+    """One HTML page of figures, each with its title and caption.
+
+    Parameters
+    ----------
+    figures : sequence of Figure
+        In the order to show.
+    title : str
+        Of the page.
+    settings : mapping, optional
+        What to say about how the results were made.
+
+    Returns
+    -------
+    str
+        HTML with all pictures in it.
+    """
+    links = "".join(f'<a href="#{escape(figure.name)}">{escape(figure.title)}</a>' for figure in figures)
+    said = " &middot; ".join(f"{escape(name)}: {escape(value)}" for name, value in (settings or {}).items())
+    sections = "".join(
+        f'<section id="{escape(figure.name)}"><h2>{escape(figure.title)}</h2>'
+        f"{picture_svg(figure.picture, figure.title)}<p>{escape(figure.caption)}</p></section>\n"
+        for figure in figures
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}{_MORE}</style></head>\n<body>"
+        f'<h1>{escape(title)}</h1><p class="soft">{said}</p><nav>{links}</nav>\n{sections}</body></html>\n'
+    )

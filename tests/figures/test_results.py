@@ -1,0 +1,166 @@
+"""Figures of scored results: which pictures they show, in which order, and with which numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pydeeplab.data.classes import ClassSet
+from pydeeplab.data.palette import voc_palette, write_label_png, write_png
+from pydeeplab.data.synthetic import CLASSES, scene
+from pydeeplab.errors import DataError, UsageError
+from pydeeplab.evaluation.pictures import pictures_of_folders
+from pydeeplab.evaluation.predictors import FilePredictor
+from pydeeplab.evaluation.scoring import Evaluation, Rules, score_picture
+from pydeeplab.figures import build_page, failures_figure, mean_field_figure, panels_figure, trimap_figure, write_figure
+from pydeeplab.figures.panels import choose
+from pydeeplab.figures.trimap import trimap_charts
+from pydeeplab.plotting.layout import Bitmap, Text
+
+CLASS_SET = ClassSet("shapes", CLASSES, voc_palette(), 0)
+WRONG_BEFORE, WRONG_AFTER = (30, 10, 50, 20), (10, 40, 55, 60)
+"""Rows of each picture that are wrong, before and after."""
+
+
+def evaluated(folder: Path, variants: tuple[str, ...] = ("before", "after"), trimap: int = 5) -> Evaluation:
+    for name in ("truth", "image", *variants):
+        (folder / name).mkdir(exist_ok=True)
+    for index in range(4):
+        image, truth = scene(index, 70, 90)
+        write_png(folder / "image" / f"p{index}.png", image)
+        write_label_png(folder / "truth" / f"p{index}.png", truth)
+        for variant, wrong in zip(variants, (WRONG_BEFORE, WRONG_AFTER), strict=False):
+            labels = np.where(truth == 255, 0, truth)
+            labels[: wrong[index]] = (labels[: wrong[index]] + 1) % len(CLASSES)
+            write_label_png(folder / variant / f"p{index}.png", labels)
+    rules = Rules(CLASS_SET, len(CLASSES), trimap=trimap, keep=True)
+    predictor = FilePredictor({v: folder / v for v in variants}, CLASS_SET)
+    evaluation = Evaluation(rules, variants)
+    for picture in pictures_of_folders(folder / "truth", None, folder / "image"):
+        evaluation.add(score_picture(predictor, rules, predictor.find(picture)))
+    return evaluation
+
+
+@pytest.fixture(scope="module")
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    return evaluated(tmp_path_factory.mktemp("results"))
+
+
+def texts(figure: object) -> list[str]:
+    return [part.text for part in figure.picture.parts if isinstance(part, Text)]  # type: ignore[attr-defined]
+
+
+def names(scores: list[object]) -> list[str]:
+    return [score.picture.name for score in scores]  # type: ignore[attr-defined]
+
+
+def test_choices(evaluation: Evaluation) -> None:
+    assert names(choose(evaluation, 4, "best")) == ["p0", "p1", "p2", "p3"]
+    assert names(choose(evaluation, 2, "worst")) == ["p3", "p2"]
+    assert names(choose(evaluation, 2, "spread")) == ["p0", "p3"]
+    assert names(choose(evaluation, 3, "spread")) == ["p0", "p2", "p3"]
+    assert names(choose(evaluation, 1, "spread")) == ["p0"]
+    assert names(choose(evaluation, 1, "improved")) == ["p0"]
+    assert names(choose(evaluation, 9, "first")) == ["p0", "p1", "p2", "p3"]
+    assert names(choose(evaluation, 1, "best", ["p2", "p1"])) == ["p2", "p1"]
+    with pytest.raises(UsageError, match="no picture 'p9' was scored"):
+        choose(evaluation, 1, "best", ["p9"])
+
+
+def test_panels_show_image_truth_and_results(evaluation: Evaluation) -> None:
+    figure = panels_figure(evaluation, count=2, how="worst", note="Said so.")
+    shown = texts(figure)
+    assert [t for t in shown if t in ("image", "truth", "before", "after")] == ["image", "truth", "before", "after"]
+    assert [t for t in shown if t in ("p0", "p1", "p2", "p3")] == ["p3", "p2"]
+    score = evaluation.sorted_scores()[-1]
+    before, after = (100 * score.mean_iou(v) for v in ("before", "after"))
+    assert f"IoU {before:.1f} %" in shown
+    assert f"IoU {after:.1f} % ({after - before:+.1f})" in shown
+    assert sum(isinstance(p, Bitmap) for p in figure.picture.parts) == 8
+    assert figure.caption.endswith("Said so.")
+    assert f"before {100 * evaluation.matrices['before'].mean_iou():.1f} %" in figure.caption
+    assert {"background", "ignored"} <= set(shown)
+
+
+def test_overlays_show_the_image(evaluation: Evaluation) -> None:
+    plain, mixed = (panels_figure(evaluation, count=1, mixed=m) for m in (False, True))
+    first, second = (
+        [p.pixels for p in f.picture.parts if isinstance(p, Bitmap)][1] for f in (plain, mixed)
+    )  # the truth
+    image = next(p.pixels for p in mixed.picture.parts if isinstance(p, Bitmap))
+    background = (first == 0).all(axis=2)
+    np.testing.assert_array_equal(second[background], image[background])
+
+
+def test_failures_come_with_the_largest_drop_first(evaluation: Evaluation) -> None:
+    figure = failures_figure(evaluation, count=4)
+    assert [t for t in texts(figure) if t in ("p0", "p1", "p2", "p3")] == ["p3", "p1", "p2"]  # p0 gains
+    assert "3 pictures of 4 lose" in figure.caption
+    rows = list(csv.reader(io.StringIO(figure.table)))
+    assert rows[0] == ["picture", "mean IoU, before (%)", "mean IoU, after (%)", "change (points)"]
+    assert [row[0] for row in rows[1:]] == ["p3", "p1", "p2", "p0"]
+    changes = [float(row[3]) for row in rows[1:]]
+    assert changes == sorted(changes)
+    for row in rows[1:]:
+        assert float(row[2]) - float(row[1]) == pytest.approx(float(row[3]), abs=2e-4)
+
+
+def test_failures_need_two_results(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="compare two results"):
+        failures_figure(evaluated(tmp_path, ("before",)))
+
+
+def test_nothing_to_show(tmp_path: Path) -> None:
+    empty = Evaluation(Rules(CLASS_SET, 6, keep=True), ["a"])
+    with pytest.raises(DataError, match="nothing to show"):
+        panels_figure(empty)
+
+
+def test_trimap_curves_are_the_trimaps(evaluation: Evaluation) -> None:
+    iou, accuracy = trimap_charts(evaluation)
+    assert [s.name for s in iou.series] == ["before", "after"]
+    for series, name in zip(accuracy.series, ("before", "after"), strict=True):
+        np.testing.assert_allclose(series.y, 100 * evaluation.trimaps[name].pixel_accuracy())
+        assert series.x.tolist() == [1, 2, 3, 4, 5]
+    figure = trimap_figure(evaluation)
+    assert {"image", "truth", "trimap of 2 pixels", "trimap of 10 pixels", "trimap width (pixels)"} <= set(
+        texts(figure)
+    )
+    assert "1 to 5 pixels" in figure.caption
+    assert figure.table.count("trimap width (pixels),before,after") == 2
+
+
+def test_trimap_bands_hold_what_is_near(evaluation: Evaluation) -> None:
+    figure = trimap_figure(evaluation)
+    bands = [p.pixels for p in figure.picture.parts if isinstance(p, Bitmap)][2:]
+    grey = [(pixels == 190).all(axis=2).sum() for pixels in bands]
+    assert grey[0] > grey[1] > 0
+
+
+def test_mean_field_maps() -> None:
+    random = np.random.default_rng(0)
+    maps = [random.random((20, 30)).astype(np.float32) for _ in range(4)]
+    image = random.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    figure = mean_field_figure(image, maps, maps, name="x", class_name="bar", iterations=(1, 3, 10), parameters="w=4")
+    assert [t for t in texts(figure) if t.strip()][:4] == ["image", "net", "iteration 1", "iteration 3"]
+    assert "CRF: w=4." in figure.caption
+    with pytest.raises(UsageError, match="no iteration -1: the CRF does 3"):
+        mean_field_figure(image, maps, maps, name="x", class_name="bar", iterations=(-1,))
+
+
+def test_files_and_the_page(evaluation: Evaluation, tmp_path: Path) -> None:
+    figure = trimap_figure(evaluation)
+    written = write_figure(figure, tmp_path, scale=1)
+    assert [path.name for path in written] == ["trimap.png", "trimap.svg", "trimap.csv"]
+    large = (tmp_path / "trimap.png").stat().st_size
+    write_figure(figure, tmp_path, ["png"], scale=1, colours=64)
+    assert (tmp_path / "trimap.png").stat().st_size < large
+    page = build_page([figure, panels_figure(evaluation)], settings={"net": "<x>"})
+    assert page.count("<svg") == 2
+    assert "net: &lt;x&gt;" in page
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "<script" not in page

@@ -63,6 +63,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--name", default="voc12", metavar="EXP", help="name of the data set, in layers and paths (voc12)"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice of filters that stay (0)")
+    parser.add_argument("--mean", metavar="B,G,R", help="mean that NET's images were less (default: what it says)")
+    parser.add_argument("--scale", type=float, metavar="F", help="factor of NET's images (default: what it says, or 1)")
     parser.add_argument("--input", metavar="HxW", help="image size that NET was trained for, where it does not say")
     parser.add_argument("--define", metavar="NAME=VALUE", action="append", default=[], help="value for ${NAME}")
     parser.add_argument("--dry-run", action="store_true", help="write nothing")
@@ -73,6 +75,15 @@ def _head(args: argparse.Namespace) -> Head:
     if args.largefov is not None:
         return LargeFOV.parse(args.largefov)
     return ASPP.parse(args.aspp) if args.aspp is not None else Plain(args.rate)
+
+
+def _mean(text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"--mean wants numbers with commas between, such as 104,117,123; got '{text}'") from None
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
@@ -170,6 +181,8 @@ def run(args: argparse.Namespace) -> int:
         multi_scale=args.msc,
         experiment=args.name,
         seed=args.seed,
+        mean=_mean(args.mean),
+        scale=args.scale,
         image_size=_size(args.input),
         defines=defines_of(args),
     )

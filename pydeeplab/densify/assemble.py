@@ -60,6 +60,8 @@ class Plan:
         The hidden fully connected layers.
     stride, rate
         Output stride; the rate that makes up for the strides taken out, on the last map.
+    images
+        What its images hold.
     average
         Put an average pooling before a thinned 3x3 window, as DeepLab-LargeFOV has it (pool5a).
     """
@@ -73,6 +75,7 @@ class Plan:
     grid: Grid
     stride: int
     rate: tuple[int, int]
+    images: heads.Images
     multi_scale: bool = False
     average: bool = False
 
@@ -118,19 +121,23 @@ class _Writer:
     def write(self, batch_size: int) -> tuple[NetBuilder, dict[str, Source]]:
         plan, net = self.plan, self.net
         if self.kind == "train":
-            heads.train_data(net, plan.dataset, crop_size=plan.size(321), batch_size=batch_size, augment=False)
+            heads.train_data(
+                net, plan.dataset, crop_size=plan.size(321), batch_size=batch_size, augment=False, images=plan.images
+            )
         elif self.kind == "test":
-            heads.test_data(net, plan.dataset, crop=plan.crop(), labels=True)
+            heads.test_data(net, plan.dataset, crop=plan.crop(), labels=True, images=plan.images)
         else:
-            heads.deploy_data(net, plan.size(513))
-        net.blobs["data"] = plan.subject.image_shape[1]
+            heads.deploy_data(net, plan.size(513), plan.images.channels)
+        net.blobs["data"] = plan.images.channels
         suffixes: Mapping[str, str] = multi_scale.SCALES if plan.multi_scale else {"": "1"}
         if plan.multi_scale:
             multi_scale.scaled_inputs(net)
+        blobs = {}
         for suffix, scale in suffixes.items():
             net.section(f"trunk{f' at scale {scale}' if plan.multi_scale else ''}, output stride {plan.stride}")
-            blob = self._trunk(suffix)
-            net.section("head")
+            blobs[suffix] = self._trunk(suffix)
+        net.section("heads" if plan.multi_scale else "head")
+        for suffix, blob in blobs.items():
             self._head(blob, suffix)
         scores = multi_scale.fusion(net, plan.classifier) if plan.multi_scale else plan.classifier
         if self.kind == "train":

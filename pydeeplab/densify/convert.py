@@ -23,6 +23,7 @@ from pydeeplab.layer import TEST
 from pydeeplab.net import Net
 from pydeeplab.networks import solvers
 from pydeeplab.networks.datasets import DATASETS, MEAN_BGR, Dataset
+from pydeeplab.networks.heads import Images
 from pydeeplab.networks.multi_scale import SCALES
 from pydeeplab.proto import NetSource, parse_net
 
@@ -114,6 +115,8 @@ def densify(
     multi_scale: bool = False,
     experiment: str = "voc12",
     seed: int = 0,
+    mean: Sequence[float] | None = None,
+    scale: float | None = None,
     image_size: tuple[int, int] | None = None,
     defines: Mapping[str, str] | None = None,
 ) -> Densified:
@@ -141,6 +144,11 @@ def densify(
         Name of the data set: the classifier and the folder of lists carry it.
     seed
         Of the choice of filters when layers are thinned.
+    mean
+        Mean of each channel (BGR, of 0..255) that the net's images were less; taken from ``net`` where it says so,
+        else that of ImageNet.
+    scale
+        Factor that its images were multiplied by; taken from ``net``, else 1.
     image_size
         Height and width that the net was trained for, where it does not say.
     defines
@@ -190,6 +198,7 @@ def densify(
         grid=grid,
         stride=output_stride,
         rate=pace.rate,
+        images=_images(subject, mean, scale),
         multi_scale=multi_scale,
         average=windows == "deeplab" and isinstance(head, LargeFOV) and head.kernel_size == 3,
     )
@@ -230,6 +239,28 @@ def _dataset(experiment: str, classes: int) -> Dataset:
         if experiment in (known.exp, known.folder) and known.classes == classes:
             return known
     return Dataset(experiment, experiment, classes, experiment, f"{classes} classes", "train", None, (513, 513))
+
+
+def _images(subject: Subject, mean: Sequence[float] | None, scale: float | None) -> Images:
+    """What the net's images hold: as the caller, the net's data layer or ImageNet says."""
+    channels = subject.image_shape[1]
+    if channels not in (1, 3):
+        raise UsageError(f"images have 3 channels or 1; the net's input '{subject.image}' has {channels}")
+    stated = subject.transform
+    if mean is None and stated is not None and len(stated.mean_value) in (1, channels):
+        mean = list(stated.mean_value)
+    elif mean is None:
+        mean = MEAN_BGR if channels == 3 else [sum(MEAN_BGR) / 3]
+        if stated is not None and stated.mean_file:
+            subject.notes.append(
+                f"the net's mean is an image ({stated.mean_file}), which fits its own size only; ImageNet's mean pixel "
+                f"stands for it (--mean {','.join('0' * channels)} where that is wrong)"
+            )
+    if len(mean) not in (1, channels):
+        raise UsageError(f"mean wants one value, or one for each of {channels} channels; got {len(mean)}")
+    factor = (stated.scale if stated is not None else 1.0) if scale is None else scale
+    values = tuple(float(f"{m:.6g}") for m in mean)
+    return Images(channels, values * channels if len(values) == 1 else values, float(f"{factor:.6g}"))
 
 
 def _result(plan: Plan, windows: Windows, weighted: bool) -> Densified:
@@ -288,12 +319,17 @@ def _notes(plan: Plan, windows: Windows) -> list[str]:
 
 
 def _heading(plan: Plan, kind: str, windows: Windows) -> list[str]:
+    images = plan.images
+    values = (
+        f"{'BGR' if images.channels == 3 else 'grey'} values of 0..255 less {', '.join(f'{m:g}' for m in images.mean)}"
+    )
+    values += f", times {images.scale:g}" if images.scale != 1 else ""
     what = {
         "train": "The net for training. Use: --define DATA_ROOT=FOLDER (the lists' paths continue it), --define "
         f"TRAIN_SET={plan.dataset.stage_1}, weights: {WEIGHTS}.",
         "test": "The net for testing on a list of images. Use: --define DATA_ROOT=FOLDER, --define TEST_SET=val.",
-        "deploy": f"The net for images of one's own: blob data holds BGR values of 0..255 less "
-        f"{', '.join(map(str, MEAN_BGR))}, {plan.step}k+1 high and wide; blob {plan.scores} gets the scores.",
+        "deploy": f"The net for images of one's own: blob data holds {values}, {plan.step}k+1 high and wide; blob "
+        f"{plan.scores} gets the scores.",
     }
     head = {Plain: "its classifier", LargeFOV: "LargeFOV", ASPP: "ASPP"}[type(plan.head)]
     return [

@@ -93,6 +93,8 @@ class Subject:
         Layers that have no place in the dense net, and why.
     absent : set of str
         Layers for which no weights were given.
+    transform : TransformationParameter or None
+        Of the layer that read its images, where the prototxt has one.
     notes : list of str
         What reading the file has converted.
     """
@@ -106,6 +108,7 @@ class Subject:
     classifier: Site
     dropped: dict[str, str] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
+    transform: Any = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -155,7 +158,8 @@ def read_subject(
         It is no classification net with convolutions.
     """
     read = read_net(path, defines=complete_defines(path, defines))
-    source = without_labels(read.filtered(caffe_pb2.NetState(phase=TEST)))
+    tested = read.filtered(caffe_pb2.NetState(phase=TEST))
+    source = without_labels(tested)
     net = Net.from_source(_unfilled(source), TEST, inputs=_inputs(source, image_size))
     absent = set(net.params)
     if weights is not None:
@@ -163,6 +167,7 @@ def read_subject(
         absent = set(net.load_reports[-1].missing)
     subject = _divide(_sites(net, source), net)
     subject.absent = absent
+    subject.transform = next((x.transform_param for x in tested.param.layer if x.HasField("transform_param")), None)
     subject.notes = list(source.notes)
     return subject
 

@@ -40,7 +40,7 @@ def dense_layer(step: Step, windows: Windows) -> Any:
 
 def _convolution(param: Any, step: Step, windows: Windows) -> None:
     window: Window = step.site.layer.window  # type: ignore[attr-defined]
-    dilation = _product(window.dilation, step.rate)
+    dilation = _stretched(window, step.rate)
     pad = _product(window.pad, step.rate)
     if windows == "deeplab":
         centred = zip(window.kernel, dilation, pad, strict=True)
@@ -57,7 +57,7 @@ def _pooling(param: Any, step: Step, windows: Windows) -> None:
         return
     _write(param, "stride", step.stride, window.stride)
     _write(param, "pad", _product(window.pad, step.rate), window.pad)
-    _write(param, "dilation", _product(window.dilation, step.rate), window.dilation)
+    _write(param, "dilation", _stretched(window, step.rate), window.dilation)
     beyond = window.overhang or tuple(s - 1 for s in window.stride)
     overhang = _product(beyond, step.rate)
     if overhang != tuple(s - 1 for s in step.stride) and (overhang, step.stride) != (beyond, window.stride):
@@ -69,6 +69,11 @@ def _centre(param: Any, window: PoolingWindow, step: Step) -> None:
     _write(param, "kernel", kernel, window.kernel)
     _write(param, "stride", step.stride, window.stride)
     _write(param, "pad", tuple(k // 2 for k in kernel), window.pad)
+
+
+def _stretched(window: Window | PoolingWindow, rate: Sequence[int]) -> tuple[int, ...]:
+    """The dilation with a rate; windows of one pixel need none."""
+    return tuple(d * r if k > 1 else d for k, d, r in zip(window.kernel, window.dilation, rate, strict=True))
 
 
 def _product(values: Sequence[int], rate: Sequence[int]) -> tuple[int, ...]:

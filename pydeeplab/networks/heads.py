@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pydeeplab.networks.builder import NetBuilder
 from pydeeplab.networks.datasets import MEAN_BGR, Dataset
@@ -11,6 +13,7 @@ from pydeeplab.networks.text import Word
 __all__ = [
     "IGNORE_LABEL",
     "SCALE_FACTORS",
+    "Images",
     "deploy_data",
     "label_shrink",
     "loss",
@@ -25,7 +28,34 @@ SCALE_FACTORS = (0.5, 0.75, 1.0, 1.25, 1.5)
 """The paper's augmentation "Aug": images scaled at random, from 0.5 to 1.5."""
 
 
-def train_data(net: NetBuilder, dataset: Dataset, *, crop_size: int, batch_size: int, augment: bool) -> None:
+@dataclass(frozen=True)
+class Images:
+    """The values that a net sees: of ``channels`` (3: BGR, 1: grey), less the ``mean``, times ``scale``."""
+
+    channels: int = 3
+    mean: tuple[float, ...] = MEAN_BGR
+    scale: float = 1.0
+
+    @property
+    def transform(self) -> dict[str, Any]:
+        """Fields of a transform_param."""
+        return {"mean_value": self.mean, "scale": self.scale if self.scale != 1 else None}
+
+    @property
+    def is_color(self) -> bool | None:
+        """The field of an image_data_param."""
+        return None if self.channels == 3 else False
+
+
+def train_data(
+    net: NetBuilder,
+    dataset: Dataset,
+    *,
+    crop_size: int,
+    batch_size: int,
+    augment: bool,
+    images: Images = Images(),
+) -> None:
     """Images and label maps from the list ``<EXP>/list/${TRAIN_SET}.txt``, shuffled, mirrored, cropped at random."""
     net.source(
         "data",
@@ -34,7 +64,7 @@ def train_data(net: NetBuilder, dataset: Dataset, *, crop_size: int, batch_size:
         transform_param={
             "mirror": True,
             "crop_size": crop_size,
-            "mean_value": MEAN_BGR,
+            **images.transform,
             "scale_factors": SCALE_FACTORS if augment else None,
         },
         image_data_param={
@@ -44,11 +74,19 @@ def train_data(net: NetBuilder, dataset: Dataset, *, crop_size: int, batch_size:
             "root_folder": dataset.root,
             "label_type": Word("PIXEL"),
             "ignore_label": _unless_255(dataset),
+            "is_color": images.is_color,
         },
     )
 
 
-def test_data(net: NetBuilder, dataset: Dataset, *, crop: tuple[int, int], labels: bool) -> None:
+def test_data(
+    net: NetBuilder,
+    dataset: Dataset,
+    *,
+    crop: tuple[int, int],
+    labels: bool,
+    images: Images = Images(),  # noqa: PT028
+) -> None:
     """One image at a time from ``<EXP>/list/${TEST_SET}.txt``, padded to ``crop``; its real size is ``data_dim``."""
     height, width = crop
     window = {"crop_size": height} if height == width else {"crop_height": height, "crop_width": width}
@@ -56,13 +94,14 @@ def test_data(net: NetBuilder, dataset: Dataset, *, crop: tuple[int, int], label
         "data",
         "ImageSegData",
         ["data", "label", "data_dim"],
-        transform_param={**window, "mean_value": MEAN_BGR},
+        transform_param={**window, **images.transform},
         image_data_param={
             "source": dataset.source("TEST_SET"),
             "batch_size": 1,
             "root_folder": dataset.root,
             "label_type": Word("PIXEL" if labels else "NONE"),
             "ignore_label": _unless_255(dataset),
+            "is_color": images.is_color,
         },
     )
 
@@ -71,9 +110,9 @@ def _unless_255(dataset: Dataset) -> int | None:
     return dataset.ignore_label if dataset.ignore_label != IGNORE_LABEL else None
 
 
-def deploy_data(net: NetBuilder, size: int = 513) -> None:
+def deploy_data(net: NetBuilder, size: int = 513, channels: int = 3) -> None:
     """An image of mean-subtracted BGR values, written into ``net.blobs['data']``; may be reshaped."""
-    net.source("data", "Input", ["data"], input_param={"shape": {"dim": [1, 3, size, size]}})
+    net.source("data", "Input", ["data"], input_param={"shape": {"dim": [1, channels, size, size]}})
 
 
 def label_shrink(net: NetBuilder, factor: int = 8, *, name: str = "label_shrink", pad_beg: int = 0) -> str:

@@ -30,18 +30,22 @@ def in_folder(folder: Path) -> Iterator[None]:
 
 
 def states_of(subject: Subject) -> list[tuple[Stage, State]]:
-    """All stages and where they stand. A stage after one that is not done is never done itself."""
+    """All stages and where they stand now."""
     marks = Marks(subject.layout.marks)
     found: list[tuple[Stage, State]] = []
     settled = True
     for stage in stages_of(subject):
-        state = stage.state(marks)
-        if state.settled and not settled and stage.name != "test":
-            state = State("open")
-        if not state.settled and stage.name not in ("prepare", "init"):
-            settled = False
+        state = _after_others(stage, stage.state(marks), settled)
+        settled &= state.settled
         found.append((stage, state))
     return found
+
+
+def _after_others(stage: Stage, state: State, settled: bool) -> State:
+    """Results made elsewhere count only where nothing that they come from is made anew."""
+    if state.word == "found" and stage.commands and not settled and stage.name not in ("train", "train2"):
+        return State("changed", ("what comes before it",))
+    return state
 
 
 def missing_of(subject: Subject, until: str = "report") -> list[str]:
@@ -92,9 +96,11 @@ def run_experiment(
     if needed:
         raise UsageError(needs_text(subject.experiment, needed))
     _write_config(subject)
+    marks = Marks(subject.layout.marks)
+    settled = True
     for stage in stages_of(subject):
-        marks = Marks(subject.layout.marks)
-        state = stage.state(marks)
+        state = _after_others(stage, stage.state(marks), settled)
+        settled &= state.settled
         if stage.name == again and state.settled:
             state = State("changed", ("you asked for it",))
         tell(stage, state)

@@ -117,15 +117,20 @@ def _random_start(experiment: Experiment, config: Config) -> WeightsFile:
         layer = node.layer
         if not layer.blobs or layer.param.name in left_out or layer.param.convolution_param.num_output in _CLASSES:
             continue
-        arrays = [_random_blob(random, layer.type, index, blob.shape) for index, blob in enumerate(layer.blobs)]
         name = sources.get(layer.param.name, layer.param.name)
+        arrays = [_random_blob(random, name, layer.type, i, blob.shape) for i, blob in enumerate(layer.blobs)]
         file.layers.append(LayerWeights(name, layer.type, [StoredBlob(array) for array in arrays]))
     return file
 
 
-def _random_blob(random: np.random.Generator, kind: str, index: int, shape: tuple[int, ...]) -> Any:
+def _random_blob(random: np.random.Generator, name: str, kind: str, index: int, shape: tuple[int, ...]) -> Any:
+    """Values that neither fade nor grow from layer to layer; filters without a mean, so that pixels differ."""
     if kind == "Convolution" and index == 0:
-        return random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
+        filters = random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
+        filters -= filters.mean(axis=(1, 2, 3), keepdims=True)
+        return (filters / (60 if shape[1] == 3 else 1)).astype(np.float32)
+    if kind == "Scale" and index == 0 and name.endswith("_branch2c"):
+        return np.full(shape, 0.3, np.float32)
     if (kind == "BatchNorm" and index > 0) or (kind == "Scale" and index == 0):
         return np.ones(shape, np.float32)
     return np.zeros(shape, np.float32)

@@ -33,8 +33,9 @@ constexpr int BAD_VALUE = 200001; /* an array holds what it must not hold */
 cudaStream_t current_stream();
 
 /* Device memory of at least so many bytes, the same for every kernel: only for what one entry point needs between its
- * own launches. */
-int device_scratch(void **memory, size_t bytes);
+ * own launches. What the primitives use by themselves lies in another piece. */
+enum Scratch { OWN_SCRATCH, PRIMITIVE_SCRATCH, SCRATCHES };
+int device_scratch(void **memory, size_t bytes, Scratch piece = OWN_SCRATCH);
 
 #define RETURN_IF_FAILED(call)                                                                                         \
     if (int status_of_call = (call)) return status_of_call

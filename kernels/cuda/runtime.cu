@@ -19,8 +19,8 @@ cudaStream_t stream;
 bool started;
 Stage stages[2];
 int next_stage;
-void *scratch;
-size_t scratch_bytes;
+void *scratch[SCRATCHES];
+size_t scratch_bytes[SCRATCHES];
 
 int start() {
     if (started) return cudaSuccess;
@@ -37,15 +37,15 @@ int start() {
 
 cudaStream_t current_stream() { return stream; }
 
-int device_scratch(void **memory, size_t bytes) {
-    if (bytes > scratch_bytes) {
+int device_scratch(void **memory, size_t bytes, Scratch piece) {
+    if (bytes > scratch_bytes[piece]) {
         RETURN_IF_FAILED(cudaStreamSynchronize(stream));
-        RETURN_IF_FAILED(cudaFree(scratch));
-        scratch = nullptr, scratch_bytes = 0;
-        RETURN_IF_FAILED(memory_allocate(&scratch, (int64_t)bytes));
-        scratch_bytes = bytes;
+        RETURN_IF_FAILED(cudaFree(scratch[piece]));
+        scratch[piece] = nullptr, scratch_bytes[piece] = 0;
+        RETURN_IF_FAILED(memory_allocate(&scratch[piece], (int64_t)bytes));
+        scratch_bytes[piece] = bytes;
     }
-    *memory = scratch;
+    *memory = scratch[piece];
     return cudaSuccess;
 }
 

@@ -51,6 +51,18 @@ cdef extern from "conv_engines.h" nogil:
         const Convolution *, const float *, const float *, float *, float *, ptrdiff_t)
     void c_backward_bias "conv_backward_bias"(const float *, float *, ptrdiff_t, ptrdiff_t, ptrdiff_t)
 
+cdef extern from "epilogue.h" nogil:
+    ctypedef struct Epilogue:
+        const float *scale
+        const float *bias
+        int relu
+        float slope
+
+cdef extern from "conv_packed.h" nogil:
+    ptrdiff_t conv_packed_size(const Convolution *)
+    void c_forward_packed "conv_forward_packed"(
+        const Convolution *, const float *, const float *, Epilogue, float *, float *)
+
 cdef extern from "conv_depthwise.h" nogil:
     void c_depthwise_forward "depthwise_forward"(
         const Window *, ptrdiff_t, ptrdiff_t, ptrdiff_t, const float *, const float *, const float *, float *)
@@ -273,6 +285,17 @@ def conv_backward_weights_strips(const float[:, :, :, ::1] x, const float[:, :, 
     roomy(columns.shape[0], 0 if conv.window.single else 256)
     if dy.size:
         run_to_weights(c_backward_weights_strips, &conv, &x[0, 0, 0, 0], &dy[0, 0, 0, 0], &dw[0, 0, 0, 0], columns)
+
+
+def conv_forward_packed(const float[:, :, :, ::1] x, const float[:, :, :, ::1] w, const float[::1] scale,
+                        const float[::1] bias, float[:, :, :, ::1] y, float[::1] work, *window_group_relu_slope):
+    cdef Convolution conv = plane_convolution(x, w, y, window_group_relu_slope)
+    cdef Epilogue epilogue = Epilogue(optional(scale), optional(bias), window_group_relu_slope[7],
+                                      window_group_relu_slope[8])
+    roomy(work.shape[0], conv_packed_size(&conv))
+    if y.size:
+        with nogil:
+            c_forward_packed(&conv, &x[0, 0, 0, 0], &w[0, 0, 0, 0], epilogue, &y[0, 0, 0, 0], &work[0])
 
 
 cdef Convolution nd_convolution(const float[:, :, ::1] x, const float[:, :, ::1] w, const float[:, :, ::1] y,

@@ -6,6 +6,7 @@
 #ifndef PYDEEPLAB_WINOGRAD_H
 #define PYDEEPLAB_WINOGRAD_H
 
+#include "epilogue.h"
 #include "winograd_axis.h"
 
 /* x: [batch, channels, y.size, x.size] to [batch, outputs, y.out, x.out]; both axes have the same m. */
@@ -13,13 +14,6 @@ typedef struct {
     ptrdiff_t batch, channels, outputs;
     Axis y, x;
 } Winograd;
-
-/* What is done to output o before it is stored: act(scale[o] value + bias[o]); NULL: 1 and 0. */
-typedef struct {
-    const float *scale, *bias;
-    int relu;
-    float slope;
-} Epilogue;
 
 /* Floats of scratch without which the passes below cannot run; with more they run faster. */
 ptrdiff_t winograd_least(const Winograd *problem);

@@ -1,5 +1,12 @@
 """Convolution with kernels of 3 x 3 taps by Winograd's algorithm."""
 
+cdef extern from "epilogue.h" nogil:
+    ctypedef struct Epilogue:
+        const float *scale
+        const float *bias
+        int relu
+        float slope
+
 cdef extern from "winograd.h" nogil:
     ctypedef struct Axis:
         ptrdiff_t size
@@ -14,12 +21,6 @@ cdef extern from "winograd.h" nogil:
         ptrdiff_t outputs
         Axis y
         Axis x
-
-    ctypedef struct Epilogue:
-        const float *scale
-        const float *bias
-        int relu
-        float slope
 
     Axis axis_of(ptrdiff_t size, ptrdiff_t out, ptrdiff_t pad, ptrdiff_t rate, ptrdiff_t m)
     ptrdiff_t winograd_least(const Winograd *problem)

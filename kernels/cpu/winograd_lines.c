@@ -30,8 +30,6 @@ void read_lines(const Plan *plan, const float *images, ptrdiff_t channel, ptrdif
     }
 }
 
-static inline float rectified(float value, float slope) { return (value < 0 ? 0 : value) + slope * (value > 0 ? 0 : value); }
-
 VECTORISED static void write_row(const float *line, float *row, ptrdiff_t n, float bias, int relu, float slope)
 {
     if (relu)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_columns import ColumnsEngine
+from pydeeplab.layers._convolution_packed import PackedEngine
 from pydeeplab.layers._convolution_problem import Problem
 from pydeeplab.layers._convolution_winograd import TILES, WinogradEngine, winograd_applies, winograd_cost
 
@@ -55,7 +56,7 @@ def choose_engine(
     Choice
         ``nd``: columns of any number of axes; ``im2col``: all columns of an image, then one product per group;
         ``gemm``: the image is its own columns; ``depthwise``: direct; ``strips``: columns a few pixels at a time;
-        ``winograd``: products of transformed tiles.
+        ``packed``: columns made while they are packed; ``winograd``: products of transformed tiles.
     """
     window = problem.window
     if len(window.kernel) > 2:
@@ -69,13 +70,16 @@ def choose_engine(
     strips = f"conv_{operation}_strips" not in lacking
     if not strips or problem.batch * math.prod(problem.positions) <= FEW_POSITIONS:
         return Choice("im2col", f"at most {FEW_POSITIONS} output pixels" if strips else "the backend has no other")
-    if window.single:
+    packs = operation == "forward" and problem.group == 1 and "conv_forward_packed" not in lacking
+    if window.single and not packs:
         return Choice("gemm", "1 x 1, stride 1, no pad: the image is its own columns")
     if f"winograd_{operation}" not in lacking and winograd_applies(problem, operation):
         cost, tile = min((winograd_cost(problem, operation, tile), tile) for tile in TILES)
         share = cost / problem.multiply_adds
         if share < STRIPS_COST:
             return Choice("winograd", f"tiles of {tile} x {tile}: {share:.0%} of the multiply-adds", tile)
+    if packs:
+        return Choice("packed", "columns are made while they are packed")
     return Choice("strips", "columns fit the caches a strip at a time")
 
 
@@ -83,4 +87,6 @@ def make_engine(layer: Layer, problem: Problem, choice: Choice) -> ColumnsEngine
     """What runs the passes of ``problem`` as chosen."""
     if choice.name == "winograd":
         return WinogradEngine(layer, problem, choice.tile)
+    if choice.name == "packed":
+        return PackedEngine(layer, problem, choice.name)
     return ColumnsEngine(layer, problem, choice.name)

@@ -83,6 +83,14 @@ KERNELS = [
         variant_of="conv_backward_weights",
     ),
     kernel(
+        "conv_forward_packed",
+        "in x[N,C,H,W], in w[O,I,R,S], in? scale[O], in? bias[O], out y[N,O,P,Q], scratch work[*], "
+        + WINDOW
+        + ", int group, bool relu, float slope",
+        source="y = act(scale conv(x, w) + bias), act(v) = max(v, 0) + slope min(v, 0) if relu, else v; columns are "
+        "made while they are packed for the product",
+    ),
+    kernel(
         "conv_nd_forward",
         "in x[N,C,X], in w[O,I,T], in? bias[O], out y[N,O,Y], " + ND,
         source="Caffe Convolution with any number of spatial axes; columns holds at least C T Y elements",

@@ -13,7 +13,7 @@ KERNELS = [
         "in x[N,C,H,W], in w[O,C,R,S], in? scale[O], in? bias[O], out y[N,O,P,Q], "
         + WINDOW
         + ", bool relu, float slope",
-        source="Lavin and Gray 2016: y = act(scale conv(x, w) + bias), act(v) = max(v, 0) + slope min(v, 0) if relu, else v",
+        source="conv_forward_packed at stride 1 without groups; Lavin and Gray 2016",
         tolerance=2e-5,
     ),
     kernel(

@@ -79,6 +79,11 @@ PLANES = [
     Geometry("wide", (24, 50), (3, 3), (1, 1), (1, 1), (1, 1), batch=1, channels=16, outputs=40),
     Geometry("empty-batch", (5, 6), (3, 3), (1, 1), (1, 1), (1, 1), batch=0),
 ]
+DEEP = [
+    Geometry("1x1-deep", (9, 8), (1, 1), (1, 1), (0, 0), (1, 1), channels=301, outputs=130),
+    Geometry("1x1-whole-panels", (16, 18), (1, 1), (1, 1), (0, 0), (1, 1), channels=40, outputs=20),
+    Geometry("3x3-deep", (9, 13), (3, 3), (2, 2), (1, 1), (1, 1), batch=1, channels=60, outputs=25),
+]
 OTHERS = [
     Geometry("1d", (31,), (4,), (2,), (3,), (2,), channels=4, outputs=6, group=2),
     Geometry("1d-1", (9,), (1,), (1,), (0,), (1,)),
@@ -134,6 +139,19 @@ def _backward_weights(g: Geometry, r: Arguments) -> list[Any]:
     return [g.x(r), g.y(r), g.w(r)]
 
 
+def _packed(relu: bool, slope: float) -> list[Case]:
+    def build(g: Geometry) -> Callable[[Arguments], list[Any]]:
+        def make(r: Arguments) -> list[Any]:
+            x, w, bias, y = _forward(g, r)
+            scale = r.uniform(0.5, 2, g.outputs) if relu else None
+            return [x, w, scale, bias, y, r.scratch(2**19), *g.window, g.group, relu, slope]
+
+        return make
+
+    label = f"slope-{slope}" if relu else "plain"
+    return [Case("conv_forward_packed", build(g), label=f"{g.label}-{label}") for g in (*PLANES, *DEEP)]
+
+
 def _columns(kernel: str, geometries: Sequence[Geometry], to_columns: bool, nd: bool) -> list[Case]:
     def build(g: Geometry) -> Callable[[Arguments], list[Any]]:
         def make(r: Arguments) -> list[Any]:
@@ -158,6 +176,9 @@ CASES: list[Case] = [
     *_planes("conv_forward", _forward, PLANES),
     *_planes("conv_backward_data", _backward_data, PLANES),
     *_planes("conv_backward_weights", _backward_weights, PLANES),
+    *_packed(False, 0.0),
+    *_packed(True, 0.0),
+    *_packed(True, 0.25),
     *_nd("conv_nd_forward", _forward),
     *_nd("conv_nd_backward_data", _backward_data),
     *_nd("conv_nd_backward_weights", _backward_weights),

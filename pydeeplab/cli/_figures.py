@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -125,6 +126,8 @@ class Material:
             for score in results:
                 evaluation.add(score)
                 progress.advance(score.picture.name)
+        for failed in evaluation.sorted_failures():
+            print(f"not scored: {failed.picture.name}: {failed.error}", file=sys.stderr)
         if not evaluation.scores:
             reason = evaluation.failed[0].error if evaluation.failed else "there are none"
             raise DataError(f"no picture could be scored: {reason}")

@@ -34,7 +34,7 @@ def trimap_charts(evaluation: Evaluation) -> tuple[Chart, Chart]:
 
 
 def _band(truth: NDArray[Any], distance: NDArray[np.int32], width: int, colours: NDArray[np.uint8]) -> Any:
-    """The truth's colours inside the band, grey elsewhere, the border itself orange."""
+    """The truth's colours inside the band, grey elsewhere, void pixels orange."""
     shown = np.full((*truth.shape, 3), _GREY, np.uint8)
     inside = (distance > 0) & (distance <= width)
     shown[inside] = colours[inside]
@@ -75,8 +75,8 @@ def trimap_figure(evaluation: Evaluation) -> Figure:
     )
     if examples is not None:
         caption = (
-            f"Left: '{median.picture.name}' and what of its truth is scored in two bands; grey is left out, orange is "
-            f"the border. Right: {caption[0].lower()}{caption[1:]}"
+            f"Left: '{median.picture.name}' and what of its truth is scored in two bands; grey is left out, orange are "
+            f"the pixels without a label. Right: {caption[0].lower()}{caption[1:]}"
         )
     table = "\n".join(f"# {chart.y_label}\n{to_csv(chart)}" for chart in charts)
     picture = plots if examples is None else beside([examples, plots], 24)

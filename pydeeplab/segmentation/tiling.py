@@ -111,7 +111,7 @@ class Tiling:
         if context is None:
             raise UsageError("this net's scores depend on the whole picture: tiles cannot be exact; give a larger tile")
         if 2 * context > tile - step:
-            least = 2 * context + step
+            least = self._alignment.fit(2 * context + step) if self._alignment else 2 * context + step
             raise UsageError(
                 f"scores depend on {context} pixels around: exact tiles must be at least {least} x {least}, "
                 f"these are {tile}; give a larger tile, or an overlap in pixels"

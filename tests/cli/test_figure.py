@@ -156,6 +156,13 @@ def test_what_makes_no_sense(
     assert not studio.out.exists()
 
 
+def test_a_missing_result_is_told(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    (studio.folder / "rough" / "s1.png").unlink()
+    assert studio.run("panels", *studio.results) == 0
+    assert "not scored: s1: label" in capsys.readouterr().err
+    assert "1 picture could not be scored" in (studio.out / "index.html").read_text()
+
+
 def test_no_picture_can_be_scored(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
     for path in (studio.folder / "rough").iterdir():
         path.unlink()

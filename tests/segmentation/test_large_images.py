@@ -119,8 +119,13 @@ def test_contexts() -> None:
 
 
 def test_exact_overlaps_that_cannot_be() -> None:
-    with pytest.raises(UsageError, match=r"depend on \d+ pixels around: exact tiles must be at least \d+ x"):
-        Segmenter(built(ENLARGED), tile=33, overlap="exact").scores(picture(80, 80))
+    net = built(ENLARGED)
+    with pytest.raises(UsageError, match=r"depend on \d+ pixels around: exact tiles must be at least \d+ x") as caught:
+        Segmenter(net, tile=33, overlap="exact").scores(picture(80, 80))
+    least = int(str(caught.value).partition("at least ")[2].split()[0])
+    assert Segmenter(net, tile=least, overlap="exact").scores(picture(80, 80)).shape == (3, 80, 80)
+    with pytest.raises(UsageError, match="must be at least"):
+        Segmenter(net, tile=least - 1, overlap="exact").scores(picture(80, 80))
     with pytest.raises(UsageError, match="overlap is a number of pixels or 'exact', got 'half'"):
         Segmenter(built(ENLARGED), overlap="half")
     mvn = built(layer("MVN", "data", "n") + convolution("n", "score", 2, 1))

@@ -182,7 +182,7 @@ def densify(
     >>> dense.rate, dense.scores
     ((2, 2), 'fc_interp')
     """
-    _check(classes, windows, experiment)
+    _check(classes, output_stride, windows, experiment)
     head = head or Plain()
     subject = read_subject(net, weights, defines=defines, image_size=image_size)
     steps, pace = _paces(subject, output_stride)
@@ -205,9 +205,11 @@ def densify(
     return _result(plan, windows, weights is not None)
 
 
-def _check(classes: int, windows: str, experiment: str) -> None:
+def _check(classes: int, output_stride: int, windows: str, experiment: str) -> None:
     if classes < 2:
         raise UsageError(f"classes must be at least 2 (an object and the background), got {classes}")
+    if output_stride < 1:
+        raise UsageError(f"output_stride must be at least 1 (full resolution), got {output_stride}")
     if windows not in WINDOWS:
         raise UsageError(
             f"windows must be one of {', '.join(WINDOWS)}; got '{windows}'.{did_you_mean(windows, WINDOWS)}"
@@ -218,19 +220,27 @@ def _check(classes: int, windows: str, experiment: str) -> None:
 
 def _paces(subject: Subject, stride: int) -> tuple[list[Step], Pace]:
     """The steps of the trunk at an output stride, and the pace of its last blob."""
-    possible = possible_strides(subject.trunk, subject.image, subject.last)
-    if not possible:
-        follow(subject.trunk, subject.image, max(stride, 1))  # says which layer is at fault, where one is
+    own = follow(subject.trunk, subject.image, None)[1][subject.last]
+    if own is None:
         raise UsageError(f"the map before the classifier, '{subject.last}', does not lie on the image")
-    if stride not in possible:
-        raise UsageError(
-            f"this net has an output stride of {possible[-1]}; it can be made {', '.join(map(str, possible))}, "
-            f"not {stride}"
-        )
-    steps, paces = follow(subject.trunk, subject.image, stride)
+    try:
+        steps, paces = follow(subject.trunk, subject.image, stride)
+    except UsageError as error:
+        raise UsageError(f"{error} {_strides(subject, own)}") from None
     pace = paces[subject.last]
     assert pace is not None
+    if set(pace.new) != {stride}:
+        raise UsageError(f"the output stride cannot be {stride}. {_strides(subject, own)}")
     return steps, pace
+
+
+def _strides(subject: Subject, own: Pace) -> str:
+    """Which output strides a net can have, in words."""
+    strides = possible_strides(subject.trunk, subject.image, subject.last)
+    known = "x".join(map(str, dict.fromkeys(own.old)))
+    if not strides:
+        return f"This net's is {known}, and none that is the same in height and width can be reached."
+    return f"This net's is {known}; --output-stride can be {', '.join(map(str, strides))}."
 
 
 def _dataset(experiment: str, classes: int) -> Dataset:
@@ -254,7 +264,7 @@ def _images(subject: Subject, mean: Sequence[float] | None, scale: float | None)
         if stated is not None and stated.mean_file:
             subject.notes.append(
                 f"the net's mean is an image ({stated.mean_file}), which fits its own size only; ImageNet's mean pixel "
-                f"stands for it (--mean {','.join('0' * channels)} where that is wrong)"
+                "stands for it; --mean states another"
             )
     if len(mean) not in (1, channels):
         raise UsageError(f"mean wants one value, or one for each of {channels} channels; got {len(mean)}")

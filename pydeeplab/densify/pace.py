@@ -139,14 +139,14 @@ def _reduced(site: Site, bottom: Pace, target: int | None) -> tuple[int, int]:
     assert site.geometry is not None
     stride = []
     for old, before, rate in zip(site.geometry.stride, bottom.new, bottom.rate, strict=True):
-        if target is None or (rate == 1 and before * old <= target):
+        if target is None or old == 1 or (rate == 1 and before * old <= target):
             stride.append(old)
         elif rate > 1:
             stride.append(1)
         else:
             room = target / before
             if room.denominator > 1 or old % room.numerator:
-                raise site.error(f"its stride of {old} behind a stride of {before} cannot give a stride of {target}")
+                raise site.error(f"its stride of {old} behind a stride of {before} cannot give a stride of {target}.")
             stride.append(room.numerator)
     return stride[0], stride[1]
 

@@ -21,6 +21,7 @@ __all__ = ["Site", "Subject", "read_subject"]
 
 Shape = tuple[int, ...]
 VIEWS = ("Flatten", "Reshape")
+ENLARGING = {"Crop", "Deconvolution", "Interp", "Unpooling", "Upsample"}
 IN_CHAIN = {"AbsVal", "BN", "BatchNorm", "Bias", "Clip", "Dropout", "ELU", "PReLU", "Power", "ReLU", "Scale", "Sigmoid",
             "Swish", "TanH"}  # fmt: skip
 """Pointwise layers of one bottom that may stand between fully connected ones."""
@@ -210,6 +211,12 @@ def _divide(sites: list[Site], net: Net) -> Subject:
     if not weighted:
         raise UsageError("the net has no layer with weights that could be its classifier; is it a classification net?")
     classifier = needed[weighted[-1]]
+    for site in needed[weighted[-1] + 1 :]:
+        if site.param.type in ENLARGING or len(site.param.bottom) > 1:
+            raise site.error(
+                f"behind the last layer with weights, '{classifier.name}', scores are enlarged or combined: this is a "
+                "segmentation net already. Give the classification net that it was made from."
+            )
     before = _leading_to(needed[: weighted[-1]], blobs=classifier.param.bottom)
     trunk, chain = _split_chain(before, classifier)
     dropped = {s.name: "a side branch, not on the way to the classifier" for s in sites if s not in needed}

@@ -9,7 +9,7 @@ import pytest
 
 from pydeeplab.analysis import without_data_layers
 from pydeeplab.densify import ASPP, Head, LargeFOV, Plain, densify
-from pydeeplab.layer import TRAIN
+from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
 from pydeeplab.networks import find
 from pydeeplab.proto import parse_net, read_net, read_solver
@@ -87,23 +87,23 @@ def test_the_solver_is_that_of_the_paper(pair: tuple[str, Any], tmp_path: Path) 
     assert ours == theirs
 
 
-@pytest.mark.parametrize("kind", ["train", "test", "deploy"])
 @pytest.mark.parametrize("multi_scale", [False, True])
-@pytest.mark.parametrize("stride", [1, 4, 16, 32])
+@pytest.mark.parametrize("stride", [1, 4, 32])
 @pytest.mark.parametrize("windows", ["exact", "deeplab"])
-def test_scores_and_labels_meet(tmp_path: Path, kind: str, multi_scale: bool, stride: int, windows: Any) -> None:
+def test_scores_and_labels_meet(tmp_path: Path, multi_scale: bool, stride: int, windows: Any) -> None:
     """All nets build: the crops fit the strides, the labels the scores, the scales each other."""
     path = write(tmp_path, vgg16(64))
     dense = densify(
         path, classes=4, output_stride=stride, head=ASPP((2, 3), channels=8), windows=windows, multi_scale=multi_scale
     )
-    source = without_data_layers(parse_net(dense.texts[kind], defines=DEFINES))
-    for layer in source.param.layer:
-        layer.convolution_param.ClearField("weight_filler")
-    net = Net.from_source(source, TRAIN if kind == "train" else 1)
-    scores = net.blobs["fc_fusion" if multi_scale else "fc8_voc12"].shape[2:]
-    size = net.blobs["data"].shape[2:]
-    assert scores == tuple((n - 1) // stride + 1 for n in size)
-    if kind == "deploy":
-        assert net.blobs[dense.scores].shape[2:] == size
+    for kind in ("train", "test", "deploy"):
+        source = without_data_layers(parse_net(dense.texts[kind], defines=DEFINES))
+        for layer in source.param.layer:
+            layer.convolution_param.ClearField("weight_filler")
+        net = Net.from_source(source, TRAIN if kind == "train" else TEST)
+        scores = net.blobs["fc_fusion" if multi_scale else "fc8_voc12"].shape[2:]
+        size = net.blobs["data"].shape[2:]
+        assert scores == tuple((n - 1) // stride + 1 for n in size)
         assert all((n - 1) % dense.size_step == 0 for n in size)
+        if kind == "deploy":
+            assert net.blobs[dense.scores].shape[2:] == size

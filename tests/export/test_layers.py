@@ -32,6 +32,12 @@ CASES = {
     + layer("Convolution", "convolution_param { num_output: 3 kernel_size: 3 }"),
     "Convolution of two": PAIR
     + layer("Convolution", "convolution_param { num_output: 3 kernel_size: 3 }", bottom="data other", top="y z"),
+    "Pooling dilated": _pool("kernel_size: 3 dilation: 2 pad: 2"),
+    "Pooling dilated, wide pad": _pool("kernel_size: 3 dilation: 3 pad: 3"),
+    "Pooling dilated, overhang": _pool("kernel_size: 3 dilation: 2 pad: 1 overhang: 2"),
+    "Pooling dilated, wide overhang": _pool("kernel_size: 2 dilation: 4 overhang: 3"),
+    "Pooling with overhang": _pool("kernel_size: 3 overhang: 1"),
+    "Pooling average with overhang": _pool("pool: AVE kernel_size: 3 overhang: 1"),
     "Deconvolution": _deconv("kernel_size: 4 stride: 2 pad: 1"),
     "Deconvolution grouped": _deconv("kernel_size: 3 stride: 3 group: 2 bias_term: false"),
     "Deconvolution dilated": _deconv("kernel_size: 3 dilation: 2 pad: 1"),

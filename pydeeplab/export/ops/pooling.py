@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pydeeplab.export.graph import Attribute
@@ -28,8 +30,8 @@ def pooling(site: Site) -> str | list[str]:
     beyond, ceil, image = (0, 0), False, site.bottom
     if not (site.varies(0, 2) or site.varies(0, 3)):
         beyond = _reach(site, window)
-    elif any(window.overhang or ()):
-        site.unsupported("with overhang its size cannot be left open; leave --dynamic out")
+    elif window.overhang is not None and any(window.overhang):
+        beyond = _overhang(site, window, average)
     elif window.overhang is None:
         ceil = True
         if any(s + p > e for e, s, p in zip(window.extent, window.stride, window.pad, strict=True)):
@@ -43,7 +45,10 @@ def pooling(site: Site) -> str | list[str]:
         shape["ceil_mode"] = 1
     if average:
         return _average(site, image, window, beyond, shape)
-    shape["pads"] = [*window.pad, *(p + b for p, b in zip(window.pad, beyond, strict=True))]
+    pads = [*window.pad, *(p + b for p, b in zip(window.pad, beyond, strict=True))]
+    if _too_wide(pads, window):
+        image, pads = site.op("Pad", image, _borders(site, pads), site.real(-np.inf)), [0] * 4
+    shape["pads"] = pads
     if len(site.top_shapes) == 1:
         return site.op("MaxPool", image, **shape)
     if image != site.bottom:
@@ -68,6 +73,24 @@ def _reach(site: Site, window: PoolingWindow) -> tuple[int, int]:
     return reach[0], reach[1]
 
 
+def _overhang(site: Site, window: PoolingWindow, average: bool) -> tuple[int, int]:
+    """How far the last windows may reach beyond the padding, at any size."""
+    beyond = window.overhang or (0, 0)
+    if average or any(o >= e - p for o, e, p in zip(beyond, window.extent, window.pad, strict=True)):
+        site.unsupported("with this overhang its size cannot be left open; leave --dynamic out")
+    return beyond
+
+
+def _too_wide(pads: Sequence[int], window: PoolingWindow) -> bool:
+    """Whether runtimes refuse the pads of a window with a dilation: they must be smaller than its taps are many."""
+    return any(p >= k for p, k in zip(pads, window.kernel * 2, strict=True))
+
+
+def _borders(site: Site, pads: Sequence[int]) -> str:
+    """The pads of height and width as those of a Pad operator."""
+    return site.integers([0, 0, *pads[:2], 0, 0, *pads[2:]])
+
+
 def _trimmed(site: Site, window: PoolingWindow, border: float) -> tuple[str, PoolingWindow]:
     """The padded image without what Caffe's windows never see, so that ceil_mode gives the right size.
 
@@ -77,7 +100,7 @@ def _trimmed(site: Site, window: PoolingWindow, border: float) -> tuple[str, Poo
     """
     if not any(window.pad):
         site.unsupported("with stride > kernel_size windows may lie beyond the image; export it without --dynamic")
-    image = site.op("Pad", site.bottom, site.integers([0, 0, *window.pad, 0, 0, *window.pad]), site.real(border))
+    image = site.op("Pad", site.bottom, _borders(site, [*window.pad, *window.pad]), site.real(border))
     ends: list[Size] = []
     for axis, (kernel, stride, pad) in enumerate(zip(window.extent, window.stride, window.pad, strict=True)):
         size = site.size(0, 2 + axis)
@@ -100,10 +123,16 @@ def _average(
 
     So if a window reaches beyond, the padding is made part of the image, and what is beyond is not counted.
     """
-    if not ("ceil_mode" in shape or any(beyond)):
-        return site.op("AveragePool", image, pads=[*window.pad, *window.pad], count_include_pad=1, **shape)
-    if any(window.pad):
-        image = site.op("Pad", image, site.integers([0, 0, *window.pad, 0, 0, *window.pad]))
+    pads = [*window.pad, *window.pad]
+    whole = not ("ceil_mode" in shape or any(beyond))
+    if whole and not _too_wide(pads, window):
+        return site.op("AveragePool", image, pads=pads, count_include_pad=1, **shape)
+    if any(pads):
+        image = site.op("Pad", image, _borders(site, pads))
+    if whole:
+        return site.op("AveragePool", image, pads=[0] * 4, **shape)
+    if _too_wide([0, 0, *beyond], window):
+        site.unsupported(f"an average cannot leave out {max(beyond)} pixels beyond the image")
     return site.op("AveragePool", image, pads=[0, 0, *beyond], count_include_pad=0, **shape)
 
 

@@ -8,12 +8,14 @@ import sys
 import warnings
 from typing import Any, ClassVar, NoReturn
 
+from pydeeplab.backend.cuda.library import Unavailable, load_library
 from pydeeplab.errors import UnsupportedError, UsageError
 from pydeeplab.glog import log_line
 
 __all__ = [
     "NCCL",
     "GlogFormatter",
+    "default_backend",
     "has_nccl",
     "init_log",
     "log",
@@ -32,17 +34,34 @@ _SILENT = logging.CRITICAL + 10
 _solvers = {"count": 1, "rank": 0, "multiprocess": False}
 
 
+_device = {"gpu": False, "index": 0}
+
+
 def set_mode_cpu() -> None:
-    """Compute on the CPU, as always in this version."""
+    """Compute on the CPU in nets made from now on; this is the default."""
+    _device["gpu"] = False
 
 
 def set_mode_gpu() -> None:
-    """Accepted for scripts' sake: warns that this version computes on the CPU."""
-    warnings.warn("pydeeplab has no GPU backend in this version; computing on the CPU", RuntimeWarning, stacklevel=2)
+    """Compute on the GPU in nets made from now on; where there is none, warn and stay with the CPU."""
+    library = load_library("cuda")
+    if isinstance(library, Unavailable):
+        warnings.warn(f"no GPU ({library.reason}); computing on the CPU", RuntimeWarning, stacklevel=2)
+    _device["gpu"] = not isinstance(library, Unavailable)
 
 
 def set_device(device: int) -> None:
-    """Accepted for scripts' sake; there is no GPU backend whose device could be chosen."""
+    """Say which GPU `set_mode_gpu` means; 0 by default. A process uses one only."""
+    if device < 0:
+        raise UsageError(f"GPUs are numbered from 0, got {device}")
+    _device["index"] = int(device)
+
+
+def default_backend() -> str:
+    """The backend of nets that name none: what the mode says, or the environment variable ``PYDEEPLAB_BACKEND``."""
+    if _device["gpu"]:
+        return f"cuda:{_device['index']}"
+    return os.environ.get("PYDEEPLAB_BACKEND") or "cpu"
 
 
 class GlogFormatter(logging.Formatter):

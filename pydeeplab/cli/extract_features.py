@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydeeplab.cli._database import check_backend, create_database
 from pydeeplab.cli._nets import add_threads_argument, apply_threads
 from pydeeplab.cli._progress import Progress
-from pydeeplab.cli._spellings import note_gpu
+from pydeeplab.cli._spellings import use_gpu
 from pydeeplab.errors import UsageError, did_you_mean
 from pydeeplab.files import atomic_path
 from pydeeplab.formats.mat import write_mat
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         if Path(output).exists():
             raise UsageError(f"'{output}' exists already; remove it, or choose another name")
     apply_threads(args)
-    note_gpu(argparse.Namespace(gpu=(args.device_id or "0") if args.device.upper() == "GPU" else None))
+    use_gpu((args.device_id or "0") if args.device.upper() == "GPU" else None)
     net = Net(find_net(args.net, "test"), TEST, engine=args.engine, weights=args.weights)
     if net.inputs:
         raise UsageError(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
-from pydeeplab.cli._spellings import add_gpu_argument, note_gpu, split_stages
+from pydeeplab.cli._spellings import add_gpu_argument, split_stages, use_gpu
 from pydeeplab.errors import UsageError
 from pydeeplab.layer import TEST
 from pydeeplab.net import ENGINES, Net
@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     if args.iterations < 1:
         raise UsageError(f"-iterations must be at least 1, got {args.iterations}")
     apply_threads(args)
-    note_gpu(args)
+    use_gpu(args.gpu)
     net = Net(
         find_net(args.model, "test"),
         TEST,

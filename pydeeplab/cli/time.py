@@ -22,7 +22,7 @@ from typing import Any
 from pydeeplab.analysis import without_data_layers
 from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of
 from pydeeplab.cli._progress import Progress
-from pydeeplab.cli._spellings import add_gpu_argument, note_gpu, split_stages
+from pydeeplab.cli._spellings import add_gpu_argument, split_stages, use_gpu
 from pydeeplab.errors import UsageError, counted
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
@@ -203,7 +203,7 @@ def run(args: argparse.Namespace) -> int:
     if args.iterations < 1:
         raise UsageError("--iterations must be at least 1")
     apply_threads(args)
-    note_gpu(args)
+    use_gpu(args.gpu)
     net = _build(args)
     seed_inputs(net)
     backward = not (args.forward_only or args.lean)

@@ -134,7 +134,7 @@ class MultiStageMeanfield(Layer):
             self._spatial = self._lattice("spatial", height, width, param.theta_gamma, None)
             self._spatial_size = (height, width)
         self._bilateral, self._history = [], []
-        unary, initial, images, out = bottom[0].read(), bottom[1].read(), bottom[2].read(), top[0].write()
+        unary, initial, images, out = bottom[0].look(), bottom[1].look(), bottom[2].look(), top[0].data
         for item in range(items):
             self._bilateral.append(self._lattice(f"item {item}", height, width, param.theta_alpha, images[item]))
             scores = unary[item].reshape(classes, -1).T
@@ -158,14 +158,14 @@ class MultiStageMeanfield(Layer):
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         items, classes, height, width = bottom[0].shape
         for item in range(items):
-            above = np.ascontiguousarray(top[0].read_diff()[item].reshape(classes, -1).T)
+            above = np.ascontiguousarray(top[0].look_diff()[item].reshape(classes, -1).T)
             unary = np.zeros_like(above)
             for step in reversed(self._history[item]):
                 unary += above
                 above = self._backward_step(step, above, self._bilateral[item])
             for blob, wanted, gradient in zip(bottom, propagate_down, (unary, above), strict=False):
                 if wanted:
-                    blob.write_diff()[item] = gradient.T.reshape(classes, height, width)
+                    blob.diff[item] = gradient.T.reshape(classes, height, width)
 
     def _backward_step(self, step: _Iteration, above: Rows, bilateral: PermutohedralLattice) -> Rows:
         """The gradient of an iteration's input from that of its output; adds to the parameters' gradients."""

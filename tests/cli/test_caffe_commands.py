@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pydeeplab import TEST, Net
+from pydeeplab.backend.cuda.library import Unavailable
 from pydeeplab.cli import main
 from tests.cli.nets import write_nets
 
@@ -23,6 +24,14 @@ def call(text: str, **values: object) -> int:
     return main([word.format(**values) for word in text.split()])
 
 
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine without a GPU."""
+    for module in ("_spellings", "device_query"):
+        monkeypatch.setattr(f"pydeeplab.cli.{module}.load_library", lambda kind: Unavailable("there is none"))
+
+
+@pytest.mark.usefixtures("no_gpu")
 def test_scores_in_caffes_words(nets: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     net, weights = nets
     spelled = (
@@ -30,7 +39,7 @@ def test_scores_in_caffes_words(nets: tuple[Path, Path], capsys: pytest.CaptureF
     )
     assert call(spelled, net=net, weights=weights) == 0
     out, err = capsys.readouterr()
-    assert "no CUDA backend" in err
+    assert "-gpu all has no effect, computing on the CPU: there is none" in err
     expected = Net(net, TEST, stages=["scored"], weights=weights)
     expected.forward()
     loss = float(expected.blobs["loss"].data)
@@ -118,12 +127,13 @@ def test_the_phase_of_times(nets: tuple[Path, Path], capsys: pytest.CaptureFixtu
     assert [layer["name"] for layer in json.loads(capsys.readouterr().out)["layers"]][-1] == "loss"
 
 
+@pytest.mark.usefixtures("no_gpu")
 def test_the_device(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("device_query -gpu all") == 0
     out = capsys.readouterr().out
     assert re.search(r"^Device: +CPU$", out, re.MULTILINE)
     assert re.search(r"^BLAS: +\S+", out, re.MULTILINE)
-    assert "no CUDA backend in this build" in out
+    assert re.search(r"^GPU: +none: there is none \(", out, re.MULTILINE)
     assert call("device-query --json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["cpu"]["threads"] >= 1

@@ -196,7 +196,12 @@ class DeviceArray:
         return self._view(self.pointer, tuple(int(s) for s in sizes))
 
     def __getitem__(self, key: Any) -> DeviceArray:
-        """One item of the first axis, or a run of them."""
+        """One item of the first axis (or of the first few), or a run of them."""
+        if isinstance(key, tuple):
+            array = self
+            for index in key:
+                array = array[index]
+            return array
         step = math.prod(self.shape[1:]) * self.dtype.itemsize
         if isinstance(key, slice):
             first, last, stride = key.indices(self.shape[0])

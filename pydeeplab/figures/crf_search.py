@@ -44,9 +44,9 @@ def search_figure(scores: Mapping[Point, float], best: Point, before: float, pic
     rows[0] = beside([rows[0], scale_bar(100 * low, 100 * high, panels[0].height - _FOOT)], 2 * GAP)
     w, xy, rgb = best
     caption = (
-        f"Mean IoU in per cent of {counted(pictures, 'picture')} after the CRF, for {len(scores)} bilateral kernels: w1 "
-        "is their weight, sigma_alpha their standard deviation in pixels, sigma_beta in grey levels. Framed, the best: "
-        f"w1 {w:g}, sigma_alpha {xy:g}, sigma_beta {rgb:g} with {100 * scores[best]:.2f}. Without CRF: "
+        f"Mean IoU in per cent of {counted(pictures, 'picture')} after the CRF, for {len(scores)} bilateral kernels: "
+        "w1 is their weight, sigma_alpha their standard deviation in pixels, sigma_beta in grey levels. Framed, the "
+        f"best: w1 {w:g}, sigma_alpha {xy:g}, sigma_beta {rgb:g} with {100 * scores[best]:.2f}. Without CRF: "
         f"{100 * before:.2f}."
     )
     table = "w1,sigma_alpha,sigma_beta,mean_iou\n" + "".join(

@@ -98,6 +98,8 @@ class Layer:
     """Bottoms that never get a gradient, such as labels."""
     label_bottoms: ClassVar[tuple[int, ...]] = ()
     """Bottoms that hold class numbers, which must not be blended when they are resized."""
+    repeatable: ClassVar[bool] = False
+    """Whether `forward` may run again before `backward`, with `repeating` set, to make the same tops again."""
     is_loss: ClassVar[bool] = False
     """Whether top 0 has loss weight 1 unless the prototxt says otherwise."""
 
@@ -110,6 +112,8 @@ class Layer:
         self.loss_weights: list[float] = []
         self.need_backward = True
         """Whether `backward` may be called after `forward`; where not, nothing needs to be kept for it."""
+        self.repeating = False
+        """Whether this forward pass is done again: random numbers and statistics are to stay those of the first."""
 
     @property
     def name(self) -> str:
@@ -140,6 +144,10 @@ class Layer:
         """Compute gradients from the tops' gradients."""
         if any(propagate_down) or any(self.param_propagate_down):
             raise self.error("has no gradient; do not ask for one here", UnsupportedError)
+
+    def backward_reads(self) -> tuple[bool, bool]:
+        """Whether `backward` reads the data of its bottoms, and of its tops; what it does not read may be gone."""
+        return True, True
 
     def error(self, message: str, cls: Callable[[str], Exception] = LayerError) -> Exception:
         """An exception that says where and which layer this is: ``raise self.error("kernel_size must be > 0")``."""

@@ -20,8 +20,10 @@ from pydeeplab.layers.memory_data import MemoryData
 from pydeeplab.lean import AffineChain, LeanPlan
 from pydeeplab.net_members import NetMembers
 from pydeeplab.node import Node
+from pydeeplab.process import default_backend
 from pydeeplab.proto import NetSource, caffe_pb2, parse_net, read_net
 from pydeeplab.randomness import new_generator
+from pydeeplab.training_plan import TrainingPlan
 from pydeeplab.wiring import Wiring, check_names
 
 __all__ = ["ENGINES", "Net"]
@@ -47,12 +49,15 @@ class Net(NetMembers):
         Weight files to load, in order.
     engine : {"DEFAULT", "CAFFE"}
         Convolution engine of layers that do not name one.
-    backend : {"cpu", "reference"}
-        Where the arithmetic runs.
-    keep : "all", "outputs" or blob names
-        "all" keeps every blob (what scripts and training need). Otherwise only the net's outputs and the named blobs
-        are kept: memory is reused and runs of pointwise layers are merged, which is faster and leaner; there is then
-        no backward, and parameters written through views that were taken before the last forward are not noticed.
+    backend : {"cpu", "reference", "cuda", "cuda-emulation"}, optional
+        Where the arithmetic runs; by default the CPU, or what `set_mode_gpu` says. See `pydeeplab.backend.get_backend`.
+    keep : {"all", "outputs", "training", "recompute"} or blob names
+        "all" keeps every blob and its gradient, as scripts expect. "outputs", or names of blobs, keeps the net's
+        outputs and those blobs only: memory is reused and runs of pointwise layers are merged, which is faster and
+        leaner; there is then no backward, and parameters written through views that were taken before the last forward
+        are not noticed. "training" keeps what backward reads, for one backward after each forward; "recompute" keeps
+        less and computes it again during backward. Both give the same bits as "all" in parameters' gradients, outputs
+        and inputs; what other blobs hold is undefined.
     defines : mapping, optional
         Values for ``${NAME}`` placeholders in the prototxt.
     dtype
@@ -90,7 +95,7 @@ class Net(NetMembers):
         weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
         *,
         engine: str = "DEFAULT",
-        backend: str = "cpu",
+        backend: str | None = None,
         keep: str | Iterable[str] = "all",
         defines: Mapping[str, str] | None = None,
         dtype: Any = np.float32,
@@ -131,7 +136,7 @@ class Net(NetMembers):
         stages: Sequence[str] | None = None,
         weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
         engine: str = "DEFAULT",
-        backend: str = "cpu",
+        backend: str | None = None,
         keep: str | Iterable[str] = "all",
         dtype: Any = np.float32,
         inputs: Mapping[str, Sequence[int]] | None = None,
@@ -151,7 +156,7 @@ class Net(NetMembers):
         stages: Sequence[str] | None,
         *,
         engine: str,
-        backend: str,
+        backend: str | None,
         keep: str | Iterable[str],
         dtype: Any,
         inputs: Mapping[str, Sequence[int]] | None,
@@ -164,7 +169,7 @@ class Net(NetMembers):
             )
         self.phase = phase
         self.engine = engine
-        self.backend = get_backend(backend)
+        self.backend = get_backend(backend or default_backend())
         if np.dtype(dtype) not in self.backend.dtypes:
             raise UsageError(
                 f"backend {backend} computes in {', '.join(map(str, self.backend.dtypes))}, not {np.dtype(dtype)}"
@@ -193,7 +198,14 @@ class Net(NetMembers):
             k: [] for k in ("before_forward", "after_forward", "before_backward", "after_backward")
         }
         self._lean: LeanPlan | None = None
-        if keep != "all":
+        self._training: TrainingPlan | None = None
+        if keep in ("training", "recompute"):
+            self._kept = {*self.outputs, *self.inputs}
+            kept = [self._blob(n) for n in self._kept]
+            self._training = TrainingPlan(
+                self._nodes, kept, self.backend, np.dtype(dtype), recompute=keep == "recompute"
+            )
+        elif keep != "all":
             names = [] if keep == "outputs" else ([keep] if isinstance(keep, str) else list(keep))
             self._kept = {*names, *self.outputs, *self.inputs}
             self._lean = LeanPlan(self._nodes, [self._blob(n) for n in self._kept], self.backend, np.dtype(dtype))
@@ -204,9 +216,12 @@ class Net(NetMembers):
         """Run layers ``start`` to ``end`` (inclusive); returns their weighted loss."""
         self._check_loaded()
         if self._lean:
-            if (start, end) != (0, len(self._nodes) - 1):
-                raise UsageError("a net with keep= other than 'all' runs from its first to its last layer only")
+            self._check_whole(start, end)
             return sum(_run(node) for node in self._lean.steps())
+        plan = self._training
+        if plan:
+            self._check_whole(start, end)
+            plan.begin_forward()
         loss = 0.0
         for index in range(start, end + 1):
             for callback in self._callbacks["before_forward"]:
@@ -214,7 +229,13 @@ class Net(NetMembers):
             loss += _run(self._nodes[index])
             for callback in self._callbacks["after_forward"]:
                 callback(index)
+            if plan:
+                plan.after_forward(index)
         return loss
+
+    def _check_whole(self, first: int, last: int) -> None:
+        if (first, last) != (0, len(self._nodes) - 1):
+            raise UsageError("a net with keep= other than 'all' runs from its first to its last layer only")
 
     def steps(self) -> Iterator[Node | AffineChain]:
         """What one forward runs, in order, for callers that want to run and watch it step by step.
@@ -226,14 +247,22 @@ class Net(NetMembers):
     def _backward(self, start: int, end: int) -> None:
         """Run layers ``start`` down to ``end`` (inclusive) backward."""
         if self._lean:
-            raise UsageError("a net with keep= other than 'all' has no backward; build it with keep='all'")
+            raise UsageError("a net that keeps its outputs only has no backward; build it with keep='all'")
+        plan = self._training
+        if plan:
+            self._check_whole(end, start)
+            plan.begin_backward()
         for index in range(start, end - 1, -1):
+            if plan:
+                plan.before_backward(index)
             for callback in self._callbacks["before_backward"]:
                 callback(index)
             if self._nodes[index].need_backward:
                 self._nodes[index].backward()
             for callback in self._callbacks["after_backward"]:
                 callback(index)
+            if plan:
+                plan.after_backward(index)
 
     def forward(
         self, blobs: Sequence[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: ArrayLike
@@ -441,9 +470,10 @@ class Net(NetMembers):
         return self.copy_from(filename)
 
     def activation_bytes(self) -> int:
-        """Bytes that the blobs' data occupy at present, shared memory counted once."""
-        if self._lean:
-            return self._lean.nbytes
+        """Bytes that the blobs' data occupy at present (while training also their gradients), shared memory once."""
+        plan = self._lean or self._training
+        if plan:
+            return plan.nbytes
         storages = {id(b.data_storage): b.data_storage for b in self._blob_list}
         return sum(s.capacity * s.dtype.itemsize for s in storages.values())
 

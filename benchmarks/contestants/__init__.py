@@ -31,7 +31,7 @@ _NUMPY = ("numpy", "scipy")
 CONTESTANTS = {
     OURS: Contestant("ours", "Ours", ("forward", "train", "crf"), _NUMPY),
     "pydeeplab keep=all": Contestant("ours", "Ours", ("forward",), _NUMPY, (("keep", "all"),)),
-    "pydeeplab recompute": Contestant("ours", "Ours", ("train",), _NUMPY, (("recompute", True),)),
+    "pydeeplab recompute": Contestant("ours", "Ours", ("train",), _NUMPY, (("keep", "recompute"),)),
     "pydeeplab CAFFE": Contestant("ours", "Ours", ("forward", "train"), _NUMPY, (("keep", "all"), ("engine", "CAFFE"))),
     "onnxruntime": Contestant("runtimes", "OnnxRuntime", ("forward",), ("onnxruntime",)),
     "openvino": Contestant("runtimes", "OpenVino", ("forward",), ("openvino",)),

@@ -18,7 +18,7 @@ CHECKED = 2**20
 
 
 class Ours:
-    """Forward as `segment` runs it unless ``keep`` says otherwise; training steps of the solver; the CRF."""
+    """Forward as `segment` runs it, training steps as `train` does, unless ``keep`` says otherwise; the CRF."""
 
     def __init__(
         self,
@@ -26,11 +26,11 @@ class Ours:
         folder: Path,
         check: bool,
         *,
-        keep: str = "outputs",
+        keep: str | None = None,
         engine: str = "DEFAULT",
-        recompute: bool = False,
     ):
         set_num_threads(task.threads)
+        keep = keep or {"train": "training"}.get(task.kind, "outputs")
         self._results: dict[str, Any] = {}
         if task.kind == "crf":
             self._load_crf(task, folder)
@@ -39,18 +39,18 @@ class Ours:
             net.blobs["data"].data[...] = np.load(folder / "data.npy")
             self.run = lambda: self._results.update(net.forward())
         else:
-            self._load_training(folder, check, {"keep": "recompute"} if recompute else {}, engine)
+            self._load_training(folder, check, {"keep": keep, "engine": engine})
 
     def _load_crf(self, task: Task, folder: Path) -> None:
         image, scores = np.load(folder / "image.npy"), np.load(folder / "scores.npy")
         crf = DenseCRF(task.net)
         self.run = lambda: self._results.update(q=crf.refine(image, scores))
 
-    def _load_training(self, folder: Path, check: bool, options: dict[str, Any], engine: str) -> None:
+    def _load_training(self, folder: Path, check: bool, options: dict[str, str]) -> None:
         if check:
-            net = Net(folder / "check.prototxt", TRAIN, engine=engine, **options)
+            net = Net(folder / "check.prototxt", TRAIN, **options)
         else:
-            solver = get_solver(folder / "solver.prototxt", engine=engine, observers=[], **options)
+            solver = get_solver(folder / "solver.prototxt", observers=[], **options)
             net = solver.net
         net.copy_from(folder / "net.caffemodel")
         for name in ("data", "label"):

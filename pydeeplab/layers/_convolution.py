@@ -27,6 +27,7 @@ class ConvolutionBase(Layer):
     bottom_count = (1, None)
     top_count = (1, None)
     equal_bottoms_and_tops = True
+    repeatable = True
     transposed: ClassVar[bool] = False
     """Whether the bottoms are on the side of the positions rather than on the side of the image."""
 
@@ -121,6 +122,9 @@ class ConvolutionBase(Layer):
 
     def _bias(self) -> NDArray[Any] | None:
         return self.blobs[1].read() if len(self.blobs) > 1 else None
+
+    def backward_reads(self) -> tuple[bool, bool]:
+        return True, False
 
     def _add_bias_gradient(self, top: Blob) -> None:
         if len(self.blobs) > 1 and self.param_propagate_down[1]:

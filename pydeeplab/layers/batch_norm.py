@@ -30,6 +30,7 @@ class BatchNorm(Layer):
     """
 
     type = "BatchNorm"
+    repeatable = True
     in_place = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -63,11 +64,14 @@ class BatchNorm(Layer):
         top[0].reshape_like(bottom[0])
         self._shape = channel_shape(bottom[0]) if len(bottom[0].shape) > 1 else (1, 1, bottom[0].count)
 
+    def backward_reads(self) -> tuple[bool, bool]:
+        return not self._global, False
+
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._x.save(bottom[0], top[0], needed=not self._global)
         if self._global:
             self._load_statistics()
-        else:
+        elif not self.repeating:
             self._measure(bottom[0])
         x, y = bottom[0].read().reshape(self._shape), top[0].write().reshape(self._shape)
         mean, variance = self._mean.read(), self._variance.read()

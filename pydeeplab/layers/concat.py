@@ -16,6 +16,9 @@ from pydeeplab.layer import Layer, register
 class _Parts(Layer):
     """One whole blob and its parts along an axis, seen as matrices of equally many rows."""
 
+    def backward_reads(self) -> tuple[bool, bool]:
+        return False, False
+
     def _read_axis(self, param: Any, old_name: str) -> None:
         if param.HasField("axis") and param.HasField(old_name):
             raise self.error(f"give either axis or {old_name} (its old name), not both")
@@ -61,6 +64,7 @@ class Concat(_Parts):
     """
 
     type = "Concat"
+    repeatable = True
     bottom_count = (1, None)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -96,6 +100,7 @@ class Slice(_Parts):
     """
 
     type = "Slice"
+    repeatable = True
     top_count = (1, None)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -17,6 +17,9 @@ Array = NDArray[Any]
 class _Window(Layer):
     """Moves values between a large array and its window that begins at ``offsets`` and has the small array's shape."""
 
+    def backward_reads(self) -> tuple[bool, bool]:
+        return False, False
+
     def _cut(self, large: Array, small: Array, offsets: Sequence[int]) -> None:
         """small = the window of large."""
         arrays, steps = self._stages(large, small)
@@ -85,6 +88,7 @@ class Crop(_Window):
     """
 
     type = "Crop"
+    repeatable = True
     bottom_count = (2, 2)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -127,6 +131,7 @@ class Padding(_Window):
     be negative, and then cut that much off (DeepLab v1)."""
 
     type = "Padding"
+    repeatable = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.padding_param

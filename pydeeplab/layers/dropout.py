@@ -21,6 +21,7 @@ class Dropout(Layer):
     """
 
     type = "Dropout"
+    repeatable = True
     in_place = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -44,11 +45,14 @@ class Dropout(Layer):
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         top[0].reshape_like(bottom[0])
 
+    def backward_reads(self) -> tuple[bool, bool]:
+        return False, False
+
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if not self._active:
             copy_data(self, bottom[0], top[0])
             return
-        self._passes += 1
+        self._passes += not self.repeating
         self.kernels.dropout_forward(
             bottom[0].read().reshape(-1), top[0].write().reshape(-1), self._seed, self._passes, self._ratio
         )

@@ -29,6 +29,7 @@ class Eltwise(Layer):
     """
 
     type = "Eltwise"
+    repeatable = True
     bottom_count = (2, None)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -52,6 +53,9 @@ class Eltwise(Layer):
         top[0].reshape_like(bottom[0])
         if self._max and self._winner.size != bottom[0].count:
             self._winner = self.context.backend.empty(bottom[0].count, np.dtype(np.int32))
+
+    def backward_reads(self) -> tuple[bool, bool]:
+        return (False, False) if self._sum or self._max else (True, True)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x = [blob.read().reshape(-1) for blob in bottom]

@@ -24,6 +24,7 @@ class InnerProduct(Layer):
     """
 
     type = "InnerProduct"
+    repeatable = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.inner_product_param
@@ -59,6 +60,9 @@ class InnerProduct(Layer):
 
     def _results(self, y: NDArray[Any]) -> NDArray[Any]:
         return y.reshape(self._batch, self._outputs)
+
+    def backward_reads(self) -> tuple[bool, bool]:
+        return True, False
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         bias = self.blobs[1].read() if len(self.blobs) > 1 else None

@@ -25,6 +25,7 @@ class Interp(Layer):
     """
 
     type = "Interp"
+    repeatable = True
     is_label: bool = False
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -68,6 +69,9 @@ class Interp(Layer):
     def _window(self) -> tuple[int, int, int, int]:
         start = -self.param.interp_param.pad_beg
         return start, start, self._height, self._width
+
+    def backward_reads(self) -> tuple[bool, bool]:
+        return False, False
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         if self.is_label:

@@ -50,6 +50,7 @@ class Pooling(Layer):
             raise self.error("with global_pooling pad must be 0 and stride 1")
         if len(top) > 1 and self._method != "max":
             raise self.error("only MAX pooling has a second top, the positions of the largest; remove it")
+        self.repeatable = self._method != "stochastic"  # type: ignore[misc]
         self._index = np.empty(0, np.int32)
         self._index_valid = False
         self._uniform = self.new_blob(0)
@@ -81,6 +82,9 @@ class Pooling(Layer):
         if self._index.size < top.count:
             self._index = self.context.backend.empty(top.count, np.dtype(np.int32))
         return self._index[: top.count].reshape(top.shape)
+
+    def backward_reads(self) -> tuple[bool, bool]:
+        return self._method == "max" and self.phase != TRAIN, False
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         x, y, window = bottom[0].read(), top[0].write(), self._used.arguments

@@ -13,6 +13,7 @@ class ReLU(Layer):
     """Rectified linear unit, leaky with ``relu_param.negative_slope``."""
 
     type = "ReLU"
+    repeatable = True
     in_place = True
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -20,6 +21,9 @@ class ReLU(Layer):
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         top[0].reshape_like(bottom[0])
+
+    def backward_reads(self) -> tuple[bool, bool]:
+        return True, False
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.kernels.relu_forward(bottom[0].read().reshape(-1), top[0].write().reshape(-1), self.slope)

@@ -12,6 +12,8 @@ from pydeeplab.layer import Layer, register
 class _View(Layer):
     """The top is the bottom's memory; a subclass gives the top's shape."""
 
+    repeatable = True
+
     def _shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         raise NotImplementedError
 
@@ -19,6 +21,9 @@ class _View(Layer):
         top[0].reshape(*self._shape(bottom[0].shape))
         top[0].share_data(bottom[0])
         top[0].share_diff(bottom[0])
+
+    def backward_reads(self) -> tuple[bool, bool]:
+        return False, False
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         pass

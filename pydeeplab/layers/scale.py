@@ -61,6 +61,7 @@ class Scale(_Broadcast):
     """
 
     type = "Scale"
+    repeatable = True
 
     def _param(self) -> Any:
         return self.param.scale_param
@@ -85,6 +86,9 @@ class Scale(_Broadcast):
 
     def _scale(self, bottom: Sequence[Blob]) -> Blob:
         return bottom[1] if len(bottom) > 1 else self.blobs[0]
+
+    def backward_reads(self) -> tuple[bool, bool]:
+        return len(self.param.bottom) > 1 or self.param_propagate_down[0], False
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self._x.save(bottom[0], top[0], needed=len(bottom) > 1 or self.param_propagate_down[0])
@@ -117,6 +121,7 @@ class Bias(_Broadcast):
     """
 
     type = "Bias"
+    repeatable = True
 
     def _param(self) -> Any:
         return self.param.bias_param
@@ -125,6 +130,9 @@ class Bias(_Broadcast):
         super().setup(bottom, top)
         if self.blobs:
             fill(self.blobs[0], self._param().filler, self.context.random)
+
+    def backward_reads(self) -> tuple[bool, bool]:
+        return False, False
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         bias = (bottom[1] if len(bottom) > 1 else self.blobs[0]).read().reshape(-1)

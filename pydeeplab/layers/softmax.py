@@ -14,6 +14,7 @@ class Softmax(Layer):
     """y = exp(x - max x) / sum exp(x - max x) along ``softmax_param.axis``."""
 
     type = "Softmax"
+    repeatable = True
     in_place = True
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

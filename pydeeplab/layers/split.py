@@ -16,6 +16,7 @@ class Split(Layer):
     """
 
     type = "Split"
+    repeatable = True
     top_count = (1, None)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
@@ -24,6 +25,9 @@ class Split(Layer):
             blob.share_data(bottom[0])
         if len(top) == 1:
             top[0].share_diff(bottom[0])
+
+    def backward_reads(self) -> tuple[bool, bool]:
+        return False, False
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         pass

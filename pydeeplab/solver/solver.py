@@ -35,6 +35,7 @@ from pydeeplab.threads import get_num_threads
 
 __all__ = ["Solver"]
 
+KEEPS = ("all", "training", "recompute")
 _LOG_LEVEL = "GLOG_minloglevel"
 
 
@@ -47,6 +48,8 @@ class Solver:
         A solver prototxt. Nets that it names are looked for in the working folder, then beside it.
     engine, backend, dtype
         As for `Net`.
+    keep : {"all", "training", "recompute"}
+        What the train net keeps; see `Net`. Unless it is all, test nets keep their outputs only.
     defines : mapping, optional
         Values for ``${NAME}`` placeholders in the solver and its nets.
     level, stages
@@ -93,6 +96,7 @@ class Solver:
         engine: str = "DEFAULT",
         backend: str = "cpu",
         dtype: Any = np.float32,
+        keep: str = "all",
         defines: Mapping[str, str] | None = None,
         level: int = 0,
         stages: Sequence[str] = (),
@@ -106,7 +110,7 @@ class Solver:
         self.observers = list(_default_observers() if observers is None else observers)
         self.requests = Requests()
         self.iter = 0
-        self._check()
+        self._check(keep)
         self._rate = LearningRate(self.param, self.source.where)
         rule = self.rule(self.param)
         if self.param.random_seed >= 0:
@@ -116,12 +120,12 @@ class Solver:
         state: dict[str, Any] = {"defines": defines, "level": level, "stages": tuple(stages)}
         train = train_choice(self.source)
         self.note(f"Creating training net {train.origin}", "solver.cpp:87")
-        self.net = train.build(**state, **options)
+        self.net = train.build(**state, **options, keep=keep)
         self.test_nets: list[Net] = []
         tests = test_choices(self.source)
         for i, choice in enumerate(tests):
             self.note(f"Creating test net (#{i}) {choice.origin}", "solver.cpp:172")
-            self.test_nets.append(choice.build(**state, **options))
+            self.test_nets.append(choice.build(**state, **options, keep="all" if keep == "all" else "outputs"))
         batches = [choice.iterations for choice in tests]
         self._tester = Tester(self.net, self.test_nets, batches, lambda: self.requests.stopping, self._tell)
         self._updater = Updater(self.net, rule, lambda text: self.note(text, "sgd_solver.cpp:98"))
@@ -140,7 +144,9 @@ class Solver:
             self.load_weights(files)
         self.note("Solver scaffolding done.", "solver.cpp:57")
 
-    def _check(self) -> None:
+    def _check(self, keep: str) -> None:
+        if keep not in KEEPS:
+            raise UsageError(f"training keeps {', '.join(KEEPS)}, not {keep!r}")
         param = self.param
         for field, least in (("iter_size", 1), ("average_loss", 1), ("display", 0), ("snapshot", 0), ("max_iter", 0)):
             if getattr(param, field) < least:

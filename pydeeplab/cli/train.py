@@ -44,6 +44,7 @@ from pydeeplab.solver.snapshot import find_newest, probe, remove_leftovers
 EXAMPLES = """\
   pydeeplab train --solver solver.prototxt --weights init.caffemodel
   pydeeplab train --solver solver.prototxt --snapshot auto          # begin, or go on where it was stopped
+  pydeeplab train --solver solver.prototxt --recompute              # large crops or batches in less memory
   pydeeplab train --solver solver.prototxt --weights init.caffemodel --dry-run
   pydeeplab train -solver=solver.prototxt -snapshot=train_iter_2000.solverstate -gpu 0
 """
@@ -59,6 +60,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-stage", "--stage", default="", metavar="A,B", help="stages of the nets' state")
     parser.add_argument("-gpu", "--gpu", metavar="IDS", help="accepted as in Caffe; this version computes on the CPU")
     parser.add_argument("--engine", choices=ENGINES, default="DEFAULT", help="convolution engine (default DEFAULT)")
+    parser.add_argument(
+        "--recompute", action="store_true", help="compute some activations twice: a third slower, in less memory"
+    )
     parser.add_argument(
         "--define", metavar="NAME=VALUE", action="append", default=[], help="value for ${NAME} in the prototxts"
     )
@@ -221,6 +225,7 @@ def run(args: argparse.Namespace) -> int:
         solver = get_solver(
             source,
             engine=args.engine,
+            keep=_keep(args, source),
             defines=defines_of(args),
             level=args.level,
             stages=stages,
@@ -237,6 +242,13 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return code
+
+
+def _keep(args: argparse.Namespace, source: SolverSource) -> str:
+    """What the train net keeps: what backward reads, unless ``debug_info`` reports on all blobs."""
+    if source.param.debug_info:
+        return "all"
+    return "recompute" if args.recompute else "training"
 
 
 def _solve(solver: Solver, args: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ __all__ = ["CLAIMS", "CRF_CHOICES", "ROWS", "Claim", "Job", "Row", "jobs_of"]
 
 @dataclass(frozen=True)
 class Row:
-    """A net of prototxt/camvid with one of its solvers; ``crf``: scored before and after a CRF."""
+    """A net of prototxt/camvid with one of its solvers; ``crf``: scored before and after a CRF, and on the way."""
 
     net: str
     solver: str = "solver"
@@ -37,7 +37,7 @@ class Claim:
 ROWS = {
     "base": Row("small_largefov", crf=True),
     "step": Row("small_largefov", "solver_step"),
-    "noaug": Row("small_largefov", "solver_noaug"),
+    "aug": Row("small_largefov", "solver_aug"),
     "aspp_s": Row("small_aspp_s"),
     "aspp_l": Row("small_aspp_l"),
     "msc": Row("small_largefov_msc"),
@@ -48,7 +48,7 @@ CLAIMS = (
     Claim("3", "ASPP-L is better than LargeFOV", "base", "aspp_l"),
     Claim("3", "ASPP-L is better than ASPP-S", "aspp_s", "aspp_l"),
     Claim("4", "inputs at three scales are better than one", "base", "msc"),
-    Claim("4", "random scales in training help", "noaug", "base"),
+    Claim("4", "random scales in training help", "base", "aug"),
 )
 CRF_CHOICES = [
     f"w={w},xy={xy},rgb={rgb},pos_w={pos_w},pos_xy=3,iter=10"

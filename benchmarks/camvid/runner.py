@@ -69,10 +69,10 @@ class Runner:
         return best
 
     def score_all(self, job: Job, crf: str = "") -> None:
-        """The last weights on both sets, and the first seed's earlier ones on the validation set."""
+        """The last weights on both sets; with a CRF, the first seed's earlier ones on the validation set too."""
         for name in SETS:
             self.score(job, self.root / f"{name}.txt", job.folder / f"{name}.json", crf=crf)
-        for iteration in job.iterations[:-1] if job.seed == 1 else ():
+        for iteration in job.iterations[:-1] if crf and job.seed == 1 else ():
             result = job.folder / f"val_iter_{iteration}.json"
             self.score(job, self.root / "val.txt", result, iteration=iteration)
 

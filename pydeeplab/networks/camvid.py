@@ -48,7 +48,7 @@ class SmallNetwork:
     multi_scale
         Inputs at three scales.
     solvers
-        Settings by name of the solver file (without suffix); those that end in ``_noaug`` train without random scales.
+        Settings by name of the solver file (without suffix); those that end in ``_aug`` train with random scales.
     """
 
     folder: str
@@ -63,7 +63,7 @@ SMALL_NETWORKS = (
         "small_largefov",
         "Small DeepLab-LargeFOV (fc6 3x3, rate 8)",
         (8,),
-        solvers={"solver": POLY, "solver_step": STEP, "solver_noaug": POLY},
+        solvers={"solver": POLY, "solver_step": STEP, "solver_aug": POLY},
     ),
     SmallNetwork("small_largefov_msc", "Small DeepLab-LargeFOV with multi-scale inputs", (8,), multi_scale=True),
     SmallNetwork("small_aspp_s", "Small DeepLab-ASPP-S (fc6 3x3, rates 1, 3, 5, 8)", (1, 3, 5, 8)),
@@ -72,22 +72,22 @@ SMALL_NETWORKS = (
 
 WHAT = {
     "train": "The net for training.",
-    "train_noaug": "The net for training without random scales.",
+    "train_aug": "The net for training with random scales.",
     "test": "The net for testing on a list of images.",
     "deploy": "The net for images of one's own.",
     "solver": "Settings for training.",
     "solver_step": "Settings for training with a learning rate that falls in steps.",
-    "solver_noaug": "Settings for training without random scales.",
+    "solver_aug": "Settings for training with random scales.",
     "solver_long": "Settings for training four times as long.",
 }
 
 
 def build_small(network: SmallNetwork, kind: str) -> NetBuilder:
-    """Write a net of the kind ``train``, ``train_noaug``, ``test`` or ``deploy``."""
+    """Write a net of the kind ``train``, ``train_aug``, ``test`` or ``deploy``."""
     training = kind.startswith("train")
     net = NetBuilder(f"camvid/{network.folder}", training=training)
     if training:
-        heads.train_data(net, CAMVID, crop_size=CROP, batch_size=BATCH, augment=kind == "train")
+        heads.train_data(net, CAMVID, crop_size=CROP, batch_size=BATCH, augment=kind == "train_aug")
     elif kind == "test":
         heads.test_data(net, CAMVID, crop=_test_crop(network), labels=True)
     else:
@@ -153,14 +153,14 @@ def small_files() -> dict[str, str]:
     files = {}
     for network in SMALL_NETWORKS:
         folder = f"camvid/{network.folder}"
-        noaug = ["train_noaug"] if "solver_noaug" in network.solvers else []
-        for kind in ("train", *noaug, "test", "deploy"):
+        augmented = ["train_aug"] if "solver_aug" in network.solvers else []
+        for kind in ("train", *augmented, "test", "deploy"):
             heading = _heading(network, kind, _use(network, kind))
             files[f"{folder}/{kind}.prototxt"] = build_small(network, kind).text(heading)
         for kind, settings in network.solvers.items():
             files[f"{folder}/{kind}.prototxt"] = solver_text(
                 settings,
-                train_net=f"train{'_noaug' if kind.endswith('_noaug') else ''}.prototxt",
+                train_net=f"train{'_aug' if kind.endswith('_aug') else ''}.prototxt",
                 snapshot_prefix=f"camvid/model/{network.folder}/{kind.replace('solver', 'train')}",
                 heading=_heading(network, kind, _use(network, kind)),
             )

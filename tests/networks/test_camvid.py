@@ -18,7 +18,7 @@ from pydeeplab.randomness import set_random_seed
 from tests.networks.facts import DEFINES, data_facts, layers
 
 NAMES = [network.folder for network in SMALL_NETWORKS]
-TRAIN_NETS = [(name, "train") for name in NAMES] + [("small_largefov", "train_noaug")]
+TRAIN_NETS = [(name, "train") for name in NAMES] + [("small_largefov", "train_aug")]
 CLASSES, VOID = 11, 11
 
 
@@ -63,7 +63,7 @@ def test_data(name: str, kind: str) -> None:
     found = data_facts(data)
     assert found["crop"] == (225, 0, 0)
     assert found["mirror"] is found["shuffle"] is True
-    assert found["scale_factors"] == ([] if kind == "train_noaug" else [0.5, 0.75, 1, 1.25, 1.5])
+    assert found["scale_factors"] == ([0.5, 0.75, 1, 1.25, 1.5] if kind == "train_aug" else [])
     assert data.image_data_param.source == "/data/train_aug.txt"
     assert data.image_data_param.root_folder == "/data/"
     assert data.image_data_param.ignore_label == VOID
@@ -135,7 +135,7 @@ def test_solvers_differ_only_in_what_is_compared() -> None:
     folder = find("camvid/small_largefov").parent
     fields = {
         kind: {f.name: v for f, v in read_solver(folder / f"{kind}.prototxt", defines={"SEED": 3}).param.ListFields()}
-        for kind in ("solver", "solver_step", "solver_noaug")
+        for kind in ("solver", "solver_step", "solver_aug")
     }
     assert all(f.pop("snapshot_prefix") for f in fields.values())
     base = fields["solver"]
@@ -146,7 +146,7 @@ def test_solvers_differ_only_in_what_is_compared() -> None:
     assert (step["gamma"], step["stepsize"]) == (pytest.approx(0.1), 334)
     schedule = {"lr_policy", "power", "gamma", "stepsize"}
     assert {k: v for k, v in step.items() if k not in schedule} == {k: v for k, v in base.items() if k not in schedule}
-    assert fields["solver_noaug"] == {**base, "train_net": "train_noaug.prototxt"}
+    assert fields["solver_aug"] == {**base, "train_net": "train_aug.prototxt"}
     for name in NAMES:
         other = {
             f.name: v for f, v in read_solver(find(f"camvid/{name}", "solver"), defines={"SEED": 3}).param.ListFields()

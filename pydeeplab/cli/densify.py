@@ -11,8 +11,8 @@ the hidden ones to so many channels (drawn with --seed). --aspp RATE,RATE,... ma
 without hidden fully connected layers (ResNet, SqueezeNet) get the window, or the branches, in the classifier.
 
 Windows: `exact` gives the classification net's own values, only denser, whatever the image's size; poolings then have
-a rate, which pydeeplab and the OpenCL branch of Caffe read. `deeplab` is what the authors published: poolings
-without rates, odd and centred, which every DeepLab Caffe reads.
+a rate and say how far their last windows reach out (dilation, overhang), which no other Caffe reads. `deeplab` is what
+the authors published: poolings without rates, odd and centred, which every DeepLab Caffe reads.
 
 The table shows each layer's window, stride from the input, rate and receptive field, before -> after, and where its
 weights come from: kept, reshaped, decimated, or new (its filler in train.prototxt starts it).
@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -95,15 +96,11 @@ def _size(text: str | None) -> tuple[int, int] | None:
     return int(height), int(width or height)
 
 
-def _number(value: float | int | None) -> str:
-    return "all" if value is None else f"{value:g}"
-
-
 def _pair(values: Sequence[float] | None) -> str:
-    """``3`` for (3, 3), ``3x5`` for (3, 5), ``all`` for None."""
+    """``3`` for (3, 3), ``3x5`` for (3, 5), nothing for None."""
     if values is None:
-        return "all"
-    texts = [_number(v) for v in values]
+        return ""
+    texts = [f"{v:g}" for v in values]
     return texts[0] if texts[0] == texts[1] else "x".join(texts)
 
 
@@ -119,7 +116,7 @@ def _cell(side: Side, name: str) -> str:
         return "" if side.window is None else "x".join(map(str, side.window))
     if name == "rate":
         return "" if side.window is None else _pair(side.rate)
-    return _pair(getattr(side, name))
+    return _pair(getattr(side, name)) or ("all" if name == "field" else "")
 
 
 def _print_layers(result: Densified, colours: bool) -> None:
@@ -140,9 +137,11 @@ def _print_layers(result: Densified, colours: bool) -> None:
 
 def _summary(result: Densified) -> list[str]:
     grid = result.grid
+    kinds = Counter(row.weights for row in result.layers if row.weights)
     lines = [
+        "weights of layers: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()),
         f"output stride {result.output_stride}; windows on the last map have rate {_pair(result.rate)}; images of "
-        f"{result.size_step}k+1; scores in blob '{result.scores}'"
+        f"{result.size_step}k+1; scores in blob '{result.scores}'",
     ]
     if result.exact:
         lines.append("the trunk computes what the classification net computes, only more densely")

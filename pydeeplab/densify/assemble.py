@@ -38,6 +38,8 @@ class Source:
         "kept", "reshaped", "decimated" or "new".
     layer : str
         The classification net's; empty for new ones.
+    window : (int, int) or None
+        What a fully connected layer covered.
     arrays : sequence of ndarray
         Empty where there are none: new layers, and those that the weight file lacks.
     """
@@ -45,6 +47,7 @@ class Source:
     how: str
     layer: str = ""
     shape: tuple[int, ...] = ()
+    window: tuple[int, int] | None = None
     arrays: Sequence[NDArray[np.float32]] = field(default=(), repr=False)
 
 
@@ -179,7 +182,7 @@ class _Writer:
         add_layer(self.net, copy, site.top_shapes[0][1] if len(site.top_shapes[0]) > 1 else 0)
         if blobs and not suffix:
             arrays = () if site.name in plan.subject.absent else site.arrays
-            self.sources[site.name] = Source("kept", site.name, site.layer.blobs[0].shape, arrays)
+            self.sources[site.name] = Source("kept", site.name, site.layer.blobs[0].shape, arrays=arrays)
 
     # The head ------------------------------------------------------------------------------------------------------
 
@@ -210,7 +213,7 @@ class _Writer:
                 blob = self._convolution(layer, name, blob, rates, site.name + branch)
                 if not suffix:
                     arrays = () if site.name in plan.subject.absent else layer.arrays()
-                    self.sources[name] = Source(layer.how, site.name, layer.shape, arrays)
+                    self.sources[name] = Source(layer.how, site.name, layer.shape, layer.map_shape[1:], arrays)
                 continue
             in_place = site.param.bottom[0] == site.param.top[0]
             copy = for_kind(

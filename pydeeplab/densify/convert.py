@@ -136,7 +136,7 @@ def densify(
         `Plain()` unless given, `LargeFOV(...)` or `ASPP(...)`.
     windows : {"exact", "deeplab"}
         "exact": what the trunk computes at every rate-th place is what the classification net computes, borders
-        included; poolings get rates, which of all Caffes only this one and the OpenCL branch know. "deeplab": as the
+        included; poolings get a dilation and an overhang, which no other Caffe reads. "deeplab": as the
         authors did it, with odd, centred poolings without rates; only convolutions keep their meaning.
     multi_scale
         Three copies of the net, which share their parameters, for images at scales 1, 0.75 and 0.5.

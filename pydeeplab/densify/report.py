@@ -52,8 +52,12 @@ class LayerReport:
     remark: str = ""
 
 
-def _side(layer: LayerSummary | None) -> Side | None:
-    return None if layer is None else Side(layer.kernel, layer.rate, layer.step, layer.receptive_field)
+def _side(layer: LayerSummary | None, window: tuple[int, int] | None = None) -> Side | None:
+    """One side; ``window`` is what a fully connected layer covers."""
+    if layer is None:
+        return None
+    rate = (1, 1) if window else layer.rate
+    return Side(window or layer.kernel, rate, layer.step, layer.receptive_field)
 
 
 def compare_layers(
@@ -76,7 +80,7 @@ def compare_layers(
             LayerReport(
                 layer.name,
                 layer.type,
-                _side(before.get(origin)),
+                _side(before.get(origin), source.window),
                 _side(layer),
                 source.how,
                 source.layer,

@@ -130,7 +130,10 @@ def _map_shape(site: Site, subject: Subject) -> tuple[int, int, int]:
 
 def _thinned(site: Site, size: int, wanted: int) -> Indices:
     if wanted > size:
-        raise site.error(f"its window has {size} rows or columns, and cannot be thinned to {wanted}; ask for {size}")
+        raise site.error(
+            f"its window has {size} rows or columns, and cannot be thinned to {wanted}. "
+            f"LargeFOV can ask for {size} x {size} or less."
+        )
     return taps(size, wanted)
 
 
@@ -155,7 +158,7 @@ def same_padding(kernel: Sequence[int], rate: Sequence[int], name: str) -> tuple
     if any(r % 2 for r in reach):
         raise UsageError(
             f"layer '{name}': a window of {kernel[0]} x {kernel[1]} with rate {rate[0]} cannot be centred, so that "
-            f"scores would lie between pixels. Choose an even rate (--rate {rate[0] + 1}), or thin the window to an "
+            f"scores would lie between pixels. Choose an even rate, such as {rate[0] + 1}, or thin the window to an "
             "odd size: --largefov 3x3:12:1024."
         )
     return tuple(r // 2 for r in reach)

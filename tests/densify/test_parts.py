@@ -326,7 +326,7 @@ def test_fields_of_view_grow_as_the_paper_says(tmp_path: Path) -> None:
         ([*TRUNK, *HEAD], {"classes": 1}, "classes must be at least 2"),
         ([*TRUNK, *HEAD], {"windows": "exakt"}, "Did you mean 'exact'"),
         ([*TRUNK, *HEAD], {"experiment": "a/b"}, "becomes part of layers' names"),
-        ([*TRUNK, *HEAD], {}, "4 x 4 with rate 1 cannot be centred.*--rate 2.*--largefov"),
+        ([*TRUNK, *HEAD], {}, "4 x 4 with rate 1 cannot be centred.*such as 2.*--largefov"),
         (
             [*TRUNK, *HEAD],
             {"head": LargeFOV(5, 2, 4)},

@@ -191,11 +191,13 @@ def failures_figure(
     drops = sorted(evaluation.scores, key=lambda score: (_change(evaluation, score), score.picture.name))
     worse = [score for score in drops if _change(evaluation, score) < 0]
     shown = worse[:count] or drops[:1]
-    lost = counted(len(worse), "picture")
     caption = (
-        f"The largest drops of mean IoU from {first} to {last}, the worst first. {lost} of {len(evaluation.scores)} "
-        f"{'loses' if len(worse) == 1 else 'lose'}, the others gain or stay. {_summary(evaluation)} {note}"
+        f"The largest drops of mean IoU from {first} to {last}, the worst first; {len(worse)} of "
+        f"{counted(len(drops), 'picture')} {'loses' if len(worse) == 1 else 'lose'}, the others gain or stay."
+        if worse
+        else f"Of {counted(len(drops), 'picture')} none loses mean IoU from {first} to {last}; this one gains least."
     )
+    caption = f"{caption} {_summary(evaluation)} {note}"
     picture = _rows(evaluation, shown, width, mixed)
     return Figure("failures", f"Failures: from {first} to {last}", caption.strip(), picture, _table(evaluation, drops))
 

@@ -106,10 +106,26 @@ def picture_png(picture: Picture, *, scale: int = 2, colours: int | None = None)
                 stroke_width=scale / 4 if part.bold else 0,
             )
     if colours:
-        image = image.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+        image = _reduced(image, picture, colours)
     stream = io.BytesIO()
     image.save(stream, "PNG", optimize=True)
     return stream.getvalue()
+
+
+def _reduced(image: Image.Image, picture: Picture, colours: int) -> Image.Image:
+    """The image with a palette of at most so many colours, those of lines, boxes and dots among them."""
+    names = {c for p in picture.parts if not isinstance(p, Bitmap) for c in _colours_of(p)}
+    own = sorted({ImageColor.getrgb(name)[:3] for name in names})[: colours // 2]
+    found = image.quantize(colours - len(own), Image.Quantize.MEDIANCUT).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*(value for colour in own for value in colour), *found][: 3 * colours])
+    return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+
+
+def _colours_of(part: Line | Dot | Text | Box) -> tuple[str, ...]:
+    if isinstance(part, Box):
+        return tuple(colour for colour in (part.fill, part.line) if colour)
+    return (part.colour,)
 
 
 def _draw_part(canvas: Image.Image, draw: ImageDraw.ImageDraw, part: Part, scale: int) -> None:

@@ -99,7 +99,7 @@ def test_overlays_show_the_image(evaluation: Evaluation) -> None:
 def test_failures_come_with_the_largest_drop_first(evaluation: Evaluation) -> None:
     figure = failures_figure(evaluation, count=4)
     assert [t for t in texts(figure) if t in ("p0", "p1", "p2", "p3")] == ["p3", "p1", "p2"]  # p0 gains
-    assert "3 pictures of 4 lose" in figure.caption
+    assert "3 of 4 pictures lose" in figure.caption
     rows = list(csv.reader(io.StringIO(figure.table)))
     assert rows[0] == ["picture", "mean IoU, before (%)", "mean IoU, after (%)", "change (points)"]
     assert [row[0] for row in rows[1:]] == ["p3", "p1", "p2", "p0"]
@@ -107,6 +107,16 @@ def test_failures_come_with_the_largest_drop_first(evaluation: Evaluation) -> No
     assert changes == sorted(changes)
     for row in rows[1:]:
         assert float(row[2]) - float(row[1]) == pytest.approx(float(row[3]), abs=2e-4)
+
+
+def test_no_failures(evaluation: Evaluation) -> None:
+    other = Evaluation(evaluation.rules, evaluation.variants)
+    for score in evaluation.scores:
+        if score.picture.name == "p0":
+            other.scores.append(score)
+    figure = failures_figure(other)
+    assert "Of 1 picture none loses mean IoU from before to after; this one gains least." in figure.caption
+    assert "p0" in texts(figure)
 
 
 def test_failures_need_two_results(tmp_path: Path) -> None:

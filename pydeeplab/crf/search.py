@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydeeplab.crf.parameters import CRFParameters
-from pydeeplab.crf.search_engine import run_tasks
+from pydeeplab.crf.search_engine import RunAll, open_engine
 from pydeeplab.crf.search_grid import PAPER_GRID, Grid, Point, neighbours
 from pydeeplab.crf.search_results import Results, describe
 from pydeeplab.crf.search_task import Answer, Sample, Setting, Task, tasks_of
@@ -114,7 +114,7 @@ def search(
     rounds : int
         How often steps are halved.
     workers, engine, scheduler
-        See `run_tasks`.
+        See `open_engine`.
     watch : function, optional
         Called with what is being done, how many pictures were refined for it, and how many will be.
 
@@ -130,13 +130,9 @@ def search(
         The results file belongs to another search, is damaged, or cannot be written.
     """
     kept = Results(results, describe(samples, setting))
-    tell = watch or (lambda *_: None)
-
-    def answers(tasks: Sequence[Task]) -> Any:
-        return run_tasks(setting, tasks, min(workers, max(1, len(tasks))), engine, scheduler)
-
     try:
-        return _Climb(list(samples), setting, kept, answers, tell).run(grid, rounds)
+        with open_engine(setting, workers, engine, scheduler) as answers:
+            return _Climb(list(samples), setting, kept, answers, watch or (lambda *_: None)).run(grid, rounds)
     finally:
         kept.close()
 
@@ -148,7 +144,7 @@ class _Climb:
     samples: list[Sample]
     setting: Setting
     results: Results
-    answers: Callable[[Sequence[Task]], Any]
+    answers: RunAll
     watch: Watch
     tried: dict[Point, ConfusionMatrix] = field(default_factory=dict)
 

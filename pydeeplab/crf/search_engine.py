@@ -5,22 +5,23 @@ from __future__ import annotations
 import importlib.util
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 from pydeeplab.crf.search_task import Answer, Setting, Task, run_task
 from pydeeplab.errors import PydeeplabError, UsageError
 
-__all__ = ["ENGINES", "choose_engine", "run_tasks"]
+__all__ = ["ENGINES", "RunAll", "choose_engine", "open_engine"]
 
 ENGINES = ("joblib", "dask", "futures")
 """joblib: processes of this machine. dask: those of a Dask scheduler, through joblib. futures: without joblib."""
 
 Run = Callable[[Task], Answer]
+RunAll = Callable[[Iterable[Task]], Iterator[Answer]]
 
 
 def choose_engine(engine: str | None, scheduler: str | None) -> str:
@@ -46,15 +47,16 @@ def choose_engine(engine: str | None, scheduler: str | None) -> str:
     return engine
 
 
-def run_tasks(
-    setting: Setting, tasks: Sequence[Task], workers: int, engine: str = "futures", scheduler: str | None = None
-) -> Iterator[Answer]:
-    """The answers, as they come.
+@contextmanager
+def open_engine(
+    setting: Setting, workers: int, engine: str = "futures", scheduler: str | None = None
+) -> Iterator[RunAll]:
+    """Start the processes of a search; what is given runs tasks in them and yields the answers as they come.
 
     Parameters
     ----------
-    setting, tasks
-        What to do.
+    setting : Setting
+        What all tasks have in common.
     workers : int
         Processes at once; with 1 this one does it all. A Dask scheduler has workers of its own.
     engine : str
@@ -68,56 +70,69 @@ def run_tasks(
         A process died, most likely for want of memory; or the scheduler cannot be reached.
     """
     run = partial(run_task, setting)
-    if engine == "dask":
-        return _dask(run, tasks, workers, scheduler)
-    if workers == 1 or len(tasks) == 1:
-        return map(run, tasks)
-    return _joblib(run, tasks, workers) if engine == "joblib" else _futures(run, tasks, workers)
+    with ExitStack() as stack:
+        if engine == "dask":
+            yield _dask(run, workers, scheduler, stack)
+        elif workers == 1:
+            yield partial(map, run)
+        elif engine == "joblib":
+            yield _joblib(run, workers)
+        else:
+            yield _futures(run, workers, stack)
 
 
 def _died(workers: int) -> PydeeplabError:
     return PydeeplabError(f"a process of the search died, perhaps for want of memory with {workers}; try fewer: --jobs")
 
 
-def _joblib(run: Run, tasks: Sequence[Task], workers: int) -> Iterator[Answer]:
+def _joblib(run: Run, workers: int) -> RunAll:
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    try:
-        yield from Parallel(workers, return_as="generator_unordered", batch_size=1)(delayed(run)(t) for t in tasks)
-    except TerminatedWorkerError:
-        raise _died(workers) from None
+    def run_all(tasks: Iterable[Task]) -> Iterator[Answer]:
+        pool = Parallel(
+            workers,
+            return_as="generator_unordered",
+            batch_size=1,
+            initializer=_leave_interrupts_to_the_parent,
+        )
+        try:
+            yield from pool(delayed(run)(task) for task in tasks)
+        except TerminatedWorkerError:
+            raise _died(workers) from None
+
+    return run_all
 
 
-def _dask(run: Run, tasks: Sequence[Task], workers: int, scheduler: str | None) -> Iterator[Answer]:
+def _dask(run: Run, workers: int, scheduler: str | None, stack: ExitStack) -> RunAll:
     from distributed import Client, LocalCluster
     from joblib import Parallel, delayed, parallel_config
 
-    with ExitStack() as stack:
-        try:
-            where: Any = scheduler
-            if scheduler is None:
-                where = stack.enter_context(
-                    LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-                )
-            stack.enter_context(Client(where, timeout=20))
-        except (OSError, ValueError) as error:
-            raise PydeeplabError(f"no Dask scheduler at {scheduler or 'this machine'}: {error}") from None
-        stack.enter_context(parallel_config("dask"))
-        yield from Parallel(return_as="generator_unordered", batch_size=1)(delayed(run)(t) for t in tasks)
+    try:
+        where: Any = scheduler
+        if scheduler is None:
+            where = stack.enter_context(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None))
+        stack.enter_context(Client(where, timeout=20))
+    except (OSError, ValueError) as error:
+        raise PydeeplabError(f"no Dask scheduler at {scheduler or 'this machine'}: {error}") from None
+    stack.enter_context(parallel_config("dask"))
+    pool = Parallel(return_as="generator_unordered", batch_size=1)
+    return lambda tasks: pool(delayed(run)(task) for task in tasks)
 
 
-def _futures(run: Run, tasks: Sequence[Task], workers: int) -> Iterator[Answer]:
+def _futures(run: Run, workers: int, stack: ExitStack) -> RunAll:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_leave_interrupts_to_the_parent) as pool:
-        futures = [pool.submit(run, task) for task in tasks]
+    pool = ProcessPoolExecutor(workers, context, initializer=_leave_interrupts_to_the_parent)
+    stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+
+    def run_all(tasks: Iterable[Task]) -> Iterator[Answer]:
         try:
-            for future in as_completed(futures):
+            for future in as_completed([pool.submit(run, task) for task in tasks]):
                 yield future.result()
         except BrokenProcessPool:
             raise _died(workers) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+
+    return run_all
 
 
 def _leave_interrupts_to_the_parent() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pydeeplab.crf import CRFParameters, DenseCRF
 from pydeeplab.crf.search import Search, search
-from pydeeplab.crf.search_engine import choose_engine, run_tasks
+from pydeeplab.crf.search_engine import choose_engine, open_engine
 from pydeeplab.crf.search_grid import PAPER_GRID, Grid, neighbours, parse_values
 from pydeeplab.crf.search_results import Results, describe
 from pydeeplab.crf.search_sweep import Sweep
@@ -229,16 +229,25 @@ def test_processes_give_the_same_answers(tmp_path: Path, engine: str) -> None:
     def ordered(answers: object) -> list[Answer]:
         return sorted(answers, key=lambda a: (a.name, a.cells))  # type: ignore[call-overload]
 
-    assert ordered(run_tasks(SETTING, tasks, 2, engine)) == ordered(run_task(SETTING, t) for t in tasks)
+    with open_engine(SETTING, 2, engine) as answers:
+        found = ordered(answers(tasks)), ordered(answers(tasks[:2]))
+    assert found[1] == ordered(run_task(SETTING, t) for t in tasks[:2])
+    assert found[0] == ordered(run_task(SETTING, t) for t in tasks)
 
 
-def test_a_process_that_dies_is_an_error_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("engine", ["joblib", "futures"])
+def test_a_process_that_dies_is_an_error_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    if engine == "joblib":
+        pytest.importorskip("joblib")
     samples = write_samples(tmp_path, (4.0, 8.0, 8.0), 2)
     from pydeeplab.crf import search_engine
 
     monkeypatch.setattr(search_engine, "run_task", _die)
-    with pytest.raises(PydeeplabError, match="a process of the search died"):
-        list(run_tasks(SETTING, [Task(s) for s in samples], 2, "futures"))
+    with (
+        pytest.raises(PydeeplabError, match="a process of the search died"),
+        open_engine(SETTING, 2, engine) as answers,
+    ):
+        list(answers([Task(s) for s in samples]))
 
 
 def _die(*_: object) -> None:
@@ -251,8 +260,9 @@ def test_dask_gives_the_same_answers(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     samples = write_samples(tmp_path, (4.0, 8.0, 8.0), 2)
     tasks = [t for s in samples for t in tasks_of(s, SMALL.points())]
-    answers = sorted(run_tasks(SETTING, tasks, 2, "dask"), key=lambda a: (a.name, a.cells))
-    assert answers == sorted((run_task(SETTING, t) for t in tasks), key=lambda a: (a.name, a.cells))
+    with open_engine(SETTING, 2, "dask") as answers:
+        found = sorted(answers(tasks), key=lambda a: (a.name, a.cells))
+    assert found == sorted((run_task(SETTING, t) for t in tasks), key=lambda a: (a.name, a.cells))
 
 
 def test_engines_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

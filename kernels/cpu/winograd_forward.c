@@ -20,36 +20,37 @@ static void transform_tiles(const Plan *plan, const float *image, ptrdiff_t chan
     }
 }
 
-/* The taps of up to BLOCK filters of one channel, lane by lane. */
-static void gather_taps(const Winograd *p, const float *w, int adjoint, const float *scale, ptrdiff_t output, ptrdiff_t channel,
-                        float *taps)
-{
-    const ptrdiff_t count = least(BLOCK, p->outputs - output);
-    for (ptrdiff_t l = 0; l < count; l++) {
-        const ptrdiff_t o = output + l;
-        const float *filter = w + (adjoint ? channel * p->outputs + o : o * p->channels + channel) * TAPS;
-        const float factor = scale ? scale[o] : 1.0f;
-        for (int t = 0; t < TAPS; t++)
-            taps[t * LANES + l] = filter[adjoint ? TAPS - 1 - t : t] * factor;
-    }
-}
-
 /* A block of filters, from `begin` to `end` of the channels. Eight lanes are written, the last two to be overwritten. */
 static void transform_filters(const Plan *plan, const float *w, int adjoint, const float *scale, ptrdiff_t first, ptrdiff_t block,
                               ptrdiff_t begin, ptrdiff_t end)
 {
-    float taps[TAPS * LANES] = {0}, last[LANES * 64];
-    for (ptrdiff_t c = begin; c < end; c++) {
-        gather_taps(plan->problem, w, adjoint, scale, first + block * BLOCK, c, taps);
-        float *to = plan->filters + block * plan->block_step + c * BLOCK;
-        if (c + 1 < end) {
-            plan->transforms->filter(taps, to, plan->filter_step);
+    static const float none[TAPS] = {0};
+    const Winograd *p = plan->problem;
+    const ptrdiff_t step = (adjoint ? p->outputs : 1) * TAPS;
+    const float *filters[LANES];
+    float factors[LANES] = {0}, last[LANES * LANES * LANES];
+    ptrdiff_t steps[LANES] = {0};
+    for (ptrdiff_t l = 0; l < LANES; l++) {
+        const ptrdiff_t o = first + block * BLOCK + l;
+        filters[l] = none;
+        if (l >= BLOCK || o >= p->outputs)
             continue;
-        }
-        plan->transforms->filter(taps, last, LANES);
-        for (ptrdiff_t v = 0; v < plan->values; v++)
-            memcpy(to + v * plan->filter_step, last + v * LANES, BLOCK * sizeof(float));
+        filters[l] = w + (adjoint ? o * TAPS : o * p->channels * TAPS) + begin * step;
+        factors[l] = scale ? scale[o] : 1.0f;
+        steps[l] = step;
     }
+    for (ptrdiff_t c = begin; c < end; c++) {
+        float *to = plan->filters + block * plan->block_step + c * BLOCK;
+        if (c + 1 < end)
+            plan->transforms->filter(filters, factors, adjoint, to, plan->filter_step);
+        else
+            plan->transforms->filter(filters, factors, adjoint, last, LANES);
+        for (ptrdiff_t l = 0; l < LANES; l++)
+            filters[l] += steps[l];
+    }
+    for (ptrdiff_t v = 0; v < plan->values; v++)
+        memcpy(plan->filters + block * plan->block_step + (end - 1) * BLOCK + v * plan->filter_step, last + v * LANES,
+               BLOCK * sizeof(float));
 }
 
 /* The products of one value for all panels begin..end: sums over the channels. */

@@ -277,16 +277,25 @@ INLINE void IN_SET(output_gradient)(const int m, const float *plane, const int32
     }
 }
 
-INLINE void IN_SET(filter)(const int m, const float *taps, float *to, ptrdiff_t step)
+INLINE void IN_SET(filter)(const int m, const float *const *filters, const float *factors, const int turned, float *to, ptrdiff_t step)
 {
     const int n = m + 2;
-    Vec half[3][LANES];
+    Vec taps[TAPS], half[3][LANES];
+#pragma GCC unroll 8
+    for (int l = 0; l < LANES; l++) {
+        taps[l] = *(const Vec *)filters[l];
+        taps[TAPS - 1][l] = filters[l][TAPS - 1];
+    }
+    IN_SET(transpose)(taps);
+#pragma GCC unroll 9
+    for (int t = 0; t < TAPS; t++)
+        taps[t] *= *(const Vec *)factors;
 #pragma GCC unroll 3
     for (int v = 0; v < 3; v++) {
         Vec column[3];
 #pragma GCC unroll 3
         for (int u = 0; u < 3; u++)
-            column[u] = *(const Vec *)(taps + LANES * (3 * u + v));
+            column[u] = turned ? taps[TAPS - 1 - 3 * u - v] : taps[3 * u + v];
         IN_SET(filter_line)(m, column, half[v]);
     }
 #pragma GCC unroll 1
@@ -340,9 +349,13 @@ INLINE void IN_SET(filter_gradient)(const int m, const float *from, ptrdiff_t st
     {                                                                                                                     \
         IN_SET(output_gradient)(m, plane, offset, line, to, step);                                                        \
     }                                                                                                                     \
-    static void IN_SET(filter_##m)(const float *taps, float *to, ptrdiff_t step)                                          \
+    static void IN_SET(filter_##m)(const float *const *filters, const float *factors, int turned, float *to,              \
+                                   ptrdiff_t step)                                                                        \
     {                                                                                                                     \
-        IN_SET(filter)(m, taps, to, step);                                                                                \
+        if (turned)                                                                                                       \
+            IN_SET(filter)(m, filters, factors, 1, to, step);                                                             \
+        else                                                                                                              \
+            IN_SET(filter)(m, filters, factors, 0, to, step);                                                             \
     }                                                                                                                     \
     static void IN_SET(filter_gradient_##m)(const float *from, ptrdiff_t step, float *taps)                               \
     {                                                                                                                     \

@@ -17,11 +17,11 @@ typedef struct {
     void (*input)(const float *plane, const int32_t *offset, ptrdiff_t line, float *to, ptrdiff_t step);
     /* Sums of products back to pixels; writes 8 floats of each of m rows, lane after lane, the first m of them valid. */
     void (*output)(const float *from, ptrdiff_t step, float *plane, const int32_t *offset, ptrdiff_t line);
-    /* Filters: tap t of each at taps + 8 t. */
-    void (*filter)(const float *taps, float *to, ptrdiff_t step);
+    /* Filters of TAPS taps, times a factor each; `turned` by half a turn. */
+    void (*filter)(const float *const *filters, const float *factors, int turned, float *to, ptrdiff_t step);
     /* Gradients of output tiles, read like input tiles. */
     void (*output_gradient)(const float *plane, const int32_t *offset, ptrdiff_t line, float *to, ptrdiff_t step);
-    /* Gradients of transformed filters back to taps. */
+    /* Gradients of transformed filters back to taps: tap t of each at taps + 8 t. */
     void (*filter_gradient)(const float *from, ptrdiff_t step, float *taps);
 } Transforms;
 

@@ -113,13 +113,20 @@ def picture_png(picture: Picture, *, scale: int = 2, colours: int | None = None)
 
 
 def _reduced(image: Image.Image, picture: Picture, colours: int) -> Image.Image:
-    """The image with a palette of at most so many colours, those of lines, boxes and dots among them."""
+    """The image with a palette of at most so many colours; white and those of lines, boxes and dots stay exact."""
     names = {c for p in picture.parts if not isinstance(p, Bitmap) for c in _colours_of(p)}
-    own = sorted({ImageColor.getrgb(name)[:3] for name in names})[: colours // 2]
+    own = sorted({(255, 255, 255), *(ImageColor.getrgb(name)[:3] for name in names)}, reverse=True)[: colours // 2]
     found = image.quantize(colours - len(own), Image.Quantize.MEDIANCUT).getpalette() or []
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([*(value for colour in own for value in colour), *found][: 3 * colours])
-    return image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    palette = [*(value for colour in own for value in colour), *found][: 3 * colours]
+    table = Image.new("P", (1, 1))
+    table.putpalette(palette)
+    indices = np.array(image.quantize(palette=table, dither=Image.Dither.FLOYDSTEINBERG))
+    pixels = np.asarray(image)
+    for index, colour in enumerate(own):
+        indices[(pixels == colour).all(axis=2)] = index
+    reduced = Image.fromarray(indices)
+    reduced.putpalette(palette)
+    return reduced
 
 
 def _colours_of(part: Line | Dot | Text | Box) -> tuple[str, ...]:

@@ -178,3 +178,6 @@ def test_boxes_and_bitmaps_in_pictures() -> None:
     assert encoded(pixels, photo=True).startswith("data:image/jpeg")
     with Image.open(io.BytesIO(picture_png(picture, scale=1, colours=16))) as small:
         assert small.mode == "P"
+        reduced = np.asarray(small.convert("RGB"))
+    assert reduced[15, 30].tolist() == [255, 255, 255]
+    assert reduced[3, 25].tolist() == [0, 0, 255]

@@ -87,6 +87,15 @@ class Storage:
         """Give the memory up: back to the pool if there is one."""
         if self.pool:
             self.pool.give(self._memory)
+        self.forget()
+
+    def take_over(self, other: Storage) -> None:
+        """Use the memory of another storage, which must `forget` it when its contents have been read."""
+        self.release()
+        self._memory = other._memory
+
+    def forget(self) -> None:
+        """Have no memory any more, and leave it to whoever took it over."""
         self._memory = None
 
     def read(self, count: int) -> NDArray[Any]:
@@ -127,9 +136,9 @@ class MirroredStorage(Storage):
         """Elements allocated on either side; 0 before the first use."""
         return max(super().capacity, 0 if self._host is None else self._host.size)
 
-    def release(self) -> None:
-        """Give the memory up on both sides."""
-        super().release()
+    def forget(self) -> None:
+        """Have no memory any more on either side."""
+        super().forget()
         self._host, self._newer = None, ""
 
     def _device(self, count: int, *, keep: bool) -> NDArray[Any]:

@@ -17,7 +17,8 @@ from pydeeplab.errors import UsageError, WeightsError, counted, did_you_mean
 from pydeeplab.formats import LoadReport, load_weights, write_weights
 from pydeeplab.layer import TEST, TRAIN, LayerContext, Workspace
 from pydeeplab.layers.memory_data import MemoryData
-from pydeeplab.lean import AffineChain, LeanPlan
+from pydeeplab.lean import LeanPlan
+from pydeeplab.merged import Merged
 from pydeeplab.net_members import NetMembers
 from pydeeplab.node import Node
 from pydeeplab.process import default_backend
@@ -237,7 +238,7 @@ class Net(NetMembers):
         if (first, last) != (0, len(self._nodes) - 1):
             raise UsageError("a net with keep= other than 'all' runs from its first to its last layer only")
 
-    def steps(self) -> Iterator[Node | AffineChain]:
+    def steps(self) -> Iterator[Node | Merged]:
         """What one forward runs, in order, for callers that want to run and watch it step by step.
 
         Each step must be run (``step.forward()``) before the next is asked for.
@@ -492,7 +493,7 @@ def _numbers(name: str, values: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def _run(node: Node | AffineChain) -> float:
+def _run(node: Node | Merged) -> float:
     """Run a node forward; returns its loss."""
     node.forward()
     return node.loss()

@@ -331,15 +331,54 @@ class TestLean:
             np.testing.assert_allclose(lean.forward(data=x)["p"], full.forward(data=x)["p"], atol=1e-5)
         assert lean.activation_bytes() < full.activation_bytes()
 
-    def test_runs_of_pointwise_layers_are_merged(self) -> None:
-        _, lean = self.nets(keep="outputs")
-        assert [step.name for step in lean.nodes] == [n.name for n in Net.from_text(self.CHAIN).nodes]
+    @staticmethod
+    def steps(net: Net) -> list[str]:
         names = []
-        for step in lean.steps():
+        for step in net.steps():
             names.append(step.name)
             step.forward()
-        assert "b1+s1+r1" in names
-        assert "b2+s2" in names
+        return names
+
+    def test_layers_are_merged_into_what_comes_before_them(self) -> None:
+        _, lean = self.nets(keep="outputs")
+        assert [step.name for step in lean.nodes] == [n.name for n in Net.from_text(self.CHAIN).nodes]
+        assert self.steps(lean) == ["data", "c1+b1+s1+r1", "c1_r1_0_split", "c2+b2+s2", "sum+r2", "c3", "p"]
+
+    def test_blobs_that_are_kept_are_made(self) -> None:
+        full, lean = self.nets(keep=["c2", "sum"])
+        assert self.steps(lean)[3:6] == ["c2", "b2+s2", "sum+r2"]
+        x = np.random.default_rng(0).standard_normal((1, 3, 15, 13))
+        for name in ("c2", "sum"):
+            np.testing.assert_allclose(
+                lean.forward([name], data=x)[name], full.forward([name], data=x)[name], atol=1e-5
+            )
+
+    @pytest.mark.parametrize("engine", ["DEFAULT", "CAFFE"])
+    @pytest.mark.parametrize("backend", ["cpu", "reference"])
+    def test_every_engine_and_backend_agrees(self, engine: str, backend: str) -> None:
+        full, lean = self.nets(keep="outputs", engine=engine, backend=backend)
+        x = np.random.default_rng(0).standard_normal((1, 3, 15, 13))
+        np.testing.assert_allclose(lean.forward(data=x)["p"], full.forward(data=x)["p"], atol=1e-5)
+
+    SUMS = """
+    layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 4 dim: 7 } } }
+    layer { name: "a" type: "Power" bottom: "x" top: "a" power_param { scale: 2 } }
+    layer { name: "b" type: "Power" bottom: "x" top: "b" power_param { shift: 1 } }
+    layer { name: "c" type: "Power" bottom: "x" top: "c" power_param { scale: -3 } }
+    layer { name: "sum" type: "Eltwise" bottom: "a" bottom: "b" bottom: "c" top: "sum" eltwise_param {
+      coeff: 0.5 coeff: 2 coeff: 1 } }
+    layer { name: "relu" type: "ReLU" bottom: "sum" top: "sum" relu_param { negative_slope: SLOPE } }
+    layer { name: "twice" type: "Eltwise" bottom: "sum" bottom: "sum" top: "twice" }
+    layer { name: "more" type: "Eltwise" bottom: "c" bottom: "twice" top: "more" }
+    """
+
+    @pytest.mark.parametrize("slope", ["0", "0.2"])
+    def test_sums_written_over_their_terms(self, slope: str) -> None:
+        text = self.SUMS.replace("SLOPE", slope)
+        full, lean = Net.from_text(text), Net.from_text(text, keep="outputs")
+        for seed in range(3):
+            x = np.random.default_rng(seed).standard_normal((2, 4, 7))
+            np.testing.assert_array_equal(lean.forward(x=x)["more"], full.forward(x=x)["more"])
 
     def test_new_parameters_are_noticed(self) -> None:
         full, lean = self.nets(keep="outputs")

@@ -43,18 +43,34 @@ class TorchNet(torch.nn.Module):
         self._rates = {id(p.blob.data_storage): (p.lr_mult, p.decay_mult) for p in net.all_params}
         self._outputs = list(net.outputs)
         self._steps: list[Step] = []
+        self._read: list[list[str]] = []
         nodes = list(net.nodes)
         index = 0
         while index < len(nodes):
-            index += self._add(nodes, index)
+            count = self._add(nodes, index)
+            if len(self._steps) > len(self._read):
+                self._read.append([name for node in nodes[index : index + count] for name in node.bottom_names])
+            index += count
+        self._forget = self._last_reads()
 
     def forward(self, *inputs: torch.Tensor) -> Any:
         """The outputs, or the loss."""
         values = dict(zip(("data", "label"), inputs, strict=False))
-        for step in self._steps:
+        for step, done in zip(self._steps, self._forget, strict=True):
             step(values)
+            for name in done:
+                del values[name]
         found = [values[name] for name in self._outputs]
         return sum(found) if self._learn else tuple(found)
+
+    def _last_reads(self) -> list[list[str]]:
+        """The values that each step is the last to read, so that their memory can go."""
+        last = {name: index for index, names in enumerate(self._read) for name in names}
+        found: list[list[str]] = [[] for _ in self._steps]
+        for name, index in last.items():
+            if name not in self._outputs:
+                found[index].append(name)
+        return found
 
     def _parameter(self, node: Node, item: int) -> torch.nn.Parameter | None:
         if item >= len(node.layer.blobs):

@@ -58,13 +58,11 @@ class Eltwise(Layer):
         return (False, False) if self._sum or self._max else (True, True)
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        if self._sum:
+            self.forward_sum(bottom, top[0])
+            return
         x = [blob.read().reshape(-1) for blob in bottom]
         y = top[0].write().reshape(-1)
-        if self._sum:
-            self.kernels.eltwise_add_forward(x[0], x[1], y, *self._coefficients[:2], False)
-            for values, coefficient in zip(x[2:], self._coefficients[2:], strict=True):
-                self.kernels.axpby(values, y, coefficient, 1.0)
-            return
         so_far = x[0]
         for index, values in enumerate(x[1:], 1):
             if self._max:
@@ -72,6 +70,15 @@ class Eltwise(Layer):
             else:
                 self.kernels.eltwise_multiply_forward(so_far, values, y)
             so_far = y
+
+    def forward_sum(self, bottom: Sequence[Blob], top: Blob, *, relu: bool = False) -> None:
+        """Forward of a SUM; with ``relu`` also the ReLU behind it, in the same pass."""
+        x = [blob.read().reshape(-1) for blob in bottom]
+        y = top.write().reshape(-1)
+        so_far, factor, last = x[0], self._coefficients[0], len(x) - 1
+        for i, (values, coefficient) in enumerate(zip(x[1:], self._coefficients[1:], strict=True), 1):
+            self.kernels.eltwise_add_forward(so_far, values, y, factor, coefficient, relu and i == last)
+            so_far, factor = y, 1.0
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         dy = top[0].read_diff().reshape(-1)

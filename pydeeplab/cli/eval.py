@@ -18,8 +18,6 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from pydeeplab.cli._nets import apply_threads
 from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._results import (
@@ -33,11 +31,11 @@ from pydeeplab.cli._results import (
 )
 from pydeeplab.cli._scores import score_lines
 from pydeeplab.cli._tables import has_colours
-from pydeeplab.data.images import read_image, read_label
-from pydeeplab.errors import PydeeplabError, UsageError, counted
+from pydeeplab.errors import UsageError, counted
+from pydeeplab.evaluation.mean_field_maps import mean_field_maps
 from pydeeplab.evaluation.parallel import score_in_processes, score_in_threads
 from pydeeplab.evaluation.predictors import NetPredictor
-from pydeeplab.evaluation.report import MeanFieldMaps, trimap_chart, write_report
+from pydeeplab.evaluation.report import trimap_chart, write_report
 from pydeeplab.evaluation.scoring import Evaluation, PictureScore
 from pydeeplab.evaluation.trimap import AROUND
 from pydeeplab.files import write_text
@@ -153,7 +151,7 @@ def _write(args: argparse.Namespace, evaluation: Evaluation, net: NetPredictor |
         write_chart(args.trimap, trimap_chart(evaluation))
         _say_written(args, args.trimap)
     if args.html:
-        maps = _mean_field_maps(evaluation, net, args.iterations_of) if net is not None else []
+        maps = mean_field_maps(evaluation, net, args.iterations_of, complain=_complain) if net is not None else []
         settings = {"CRF" if k == "crf" else k: str(v) for k, v in _settings(args, net).items()}
         title = f"Evaluation of {_subject(args)}"
         write_report(args.html, evaluation, title=title, settings=settings, panels=args.panels, maps=maps)
@@ -179,29 +177,8 @@ def _settings(args: argparse.Namespace, net: NetPredictor | None) -> dict[str, s
     return settings
 
 
-def _mean_field_maps(evaluation: Evaluation, net: NetPredictor, count: int) -> list[MeanFieldMaps]:
-    """Maps of the pictures that the CRF changes most, of the most frequent class beside the background."""
-    first, last = evaluation.variants[0], evaluation.variants[-1]
-    changed = sorted(evaluation.scores, key=lambda s: -abs(np.nan_to_num(s.mean_iou(last) - s.mean_iou(first))))
-    maps = []
-    for score in changed[:count]:
-        truth = read_label(score.picture.truth, evaluation.rules.classes.palette)
-        pixels = np.bincount(truth[truth < evaluation.rules.count].ravel(), minlength=evaluation.rules.count)
-        pixels[[i for i in evaluation.rules.ignore if i < len(pixels)]] = 0
-        background = evaluation.rules.classes.background
-        if background is not None and np.delete(pixels, background).any():
-            pixels[background] = 0
-        index = int(pixels.argmax())
-        try:
-            image = read_image(score.picture.image or "")
-            scores, beliefs = net.iterations(score.picture, index)
-        except UsageError:
-            raise
-        except PydeeplabError as error:
-            print(f"no maps of {score.picture.name}: {error}", file=sys.stderr)
-            continue
-        maps.append(MeanFieldMaps(score.picture.name, evaluation.names()[index], image, truth, scores, beliefs))
-    return maps
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _report_failed(evaluation: Evaluation) -> None:

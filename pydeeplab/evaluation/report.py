@@ -22,6 +22,9 @@ from pydeeplab.plotting import Chart, Series, to_svg
 
 __all__ = ["MeanFieldMaps", "build_report", "trimap_chart", "write_report"]
 
+Section = tuple[str, str, str]
+"""Anchor, title and HTML."""
+
 _WIDTH = 340
 _SMALL = 170
 _MOST_LISTED = 5000
@@ -57,6 +60,7 @@ def build_report(
     settings: Mapping[str, str] | None = None,
     panels: int = 6,
     maps: Sequence[MeanFieldMaps] = (),
+    before: Sequence[Section] = (),
 ) -> str:
     """One HTML page: scores, classes, confusion, trimaps, pictures with truth and predictions, mean-field maps.
 
@@ -70,13 +74,16 @@ def build_report(
         Number of best, worst and most changed pictures to show.
     maps : sequence of MeanFieldMaps
         For a section of its own.
+    before : sequence of (anchor, title, HTML)
+        Sections to come first.
 
     Returns
     -------
     str
         HTML with all pictures in it, reduced.
     """
-    sections = [("scores", "Scores", _classes(evaluation)), ("confusion", "Confusion", _confusion(evaluation))]
+    sections: list[Section] = [*before]
+    sections += [("scores", "Scores", _classes(evaluation)), ("confusion", "Confusion", _confusion(evaluation))]
     if evaluation.trimaps:
         sections.append(("trimap", "Near borders", _trimap(evaluation)))
     if evaluation.scores and all(s.labels for s in evaluation.scores) and panels > 0:

@@ -56,7 +56,7 @@ class Rules:
     keep : bool
         Whether to keep the predicted label maps (packed), for reports.
     save : Path, optional
-        Folder for predicted label maps, one folder in it for each variant.
+        Folder for predicted label maps, one folder in it for each variant, with ``_`` for spaces in its name.
     """
 
     classes: ClassSet
@@ -122,7 +122,7 @@ def _count(
     if rules.keep:
         score.labels[variant] = _pack(labels)
     if rules.save is not None:
-        target = rules.save / variant / f"{score.picture.name}.png"
+        target = rules.save / variant.replace(" ", "_") / f"{score.picture.name}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         write_label_png(target, labels, rules.classes.palette)
 

@@ -39,6 +39,9 @@ figure img { display: block; border-radius: 3px; max-width: 100%; }
 .maps img { width: 100%; }
 .matrices { display: flex; flex-wrap: wrap; gap: 28px; }
 svg { max-width: 100%; height: auto; }
+pre { background: #f5f5f2; border-radius: 6px; padding: 10px 14px; margin: 4px 0 14px; white-space: pre-wrap; }
+.charts { display: flex; flex-wrap: wrap; gap: 20px; }
+.charts svg { width: 440px; }
 details { margin: 10px 0; }
 summary { cursor: pointer; color: #0072b2; }
 .error { color: #b03a00; }

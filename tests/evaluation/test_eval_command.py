@@ -275,7 +275,7 @@ def test_a_net_before_and_after_the_crf(workshop: Workshop) -> None:
     before, after = (document["variants"][v] for v in ("net", "net and CRF"))
     assert 0.3 < before["mean_iou"] < after["mean_iou"]
     saved = workshop.folder / "saved"
-    again = ["--predicted", f"one={saved / 'net'}", "--predicted", f"two={saved / 'net and CRF'}"]
+    again = ["--predicted", f"one={saved / 'net'}", "--predicted", f"two={saved / 'net_and_CRF'}"]
     assert workshop.run("--truth", workshop.folder / "truth", *again) == 0
     files = workshop.scores()["variants"]
     assert files["one"]["confusion"] == before["confusion"]

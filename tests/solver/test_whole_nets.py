@@ -37,13 +37,18 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "up" bottom: "label" top: "
 LABELS = "dim: 2 dim: 1 dim: 5 dim: 5"
 
 
+INPUTS = """layer {{ name: "data" type: "Input" top: "data" top: "label"
+  input_param {{ shape {{ dim: {n} dim: 3 dim: {s} dim: {s} }} shape {{ dim: {n} dim: 1 dim: {s} dim: {s} }} }} }}
+"""
+
+
 def tiny(size: int, batch: int) -> str:
-    """The train net of prototxt/tiny/aspp for smaller images."""
+    """The train net of prototxt/tiny/aspp with inputs in place of its data layer."""
     text = (repository() / "prototxt" / "tiny" / "aspp" / "train.prototxt").read_text()
     text, changed = re.subn(
-        r"dim: 8 dim: (\d) dim: 161 dim: 161", rf"dim: {batch} dim: \1 dim: {size} dim: {size}", text
+        r'layer { name: "data" type: "ImageSegData"(?:.|\n)*?PIXEL } }\n', INPUTS.format(n=batch, s=size), text
     )
-    assert changed == 2
+    assert changed == 1
     return text
 
 

@@ -14,16 +14,18 @@ from pydeeplab.densify.grid import Grid
 from pydeeplab.densify.head import ASPP, Head, LargeFOV
 from pydeeplab.densify.messages import add_layer, for_kind, shared_names
 from pydeeplab.densify.pace import Step
-from pydeeplab.densify.subject import Subject
+from pydeeplab.densify.subject import Site, Subject
 from pydeeplab.densify.thinning import Converted, same_padding
 from pydeeplab.networks import heads, multi_scale
 from pydeeplab.networks.builder import CLASSIFIER, Gaussian, NetBuilder
 from pydeeplab.networks.datasets import Dataset
 
-__all__ = ["KINDS", "Plan", "Source"]
+__all__ = ["KINDS", "RESERVED", "Plan", "Source"]
 
 KINDS = ("train", "test", "deploy")
 MSRA = {"type": "msra"}
+RESERVED = {"accuracy", "data_dim", "data_pad", "data_res05", "data_res075", "fc_fusion", "label", "loss", "silence"}
+"""Names of layers and blobs around a trunk."""
 MULTI_SCALE = 4
 """Inputs at 3/4 of a size of ``stride * k + 1`` want k to be a multiple of this."""
 
@@ -202,9 +204,10 @@ class _Writer:
 
     def _branch(self, blob: str, rate: int, suffix: str, branch: str) -> str:
         """Fully connected layers as convolutions, the pointwise layers between them, and a classifier."""
-        plan, net = self.plan, self.net
+        plan = self.plan
         converted = {c.site.name: c for c in plan.converted}
-        first = plan.converted[0].site.name
+        layer = plan.converted[0]
+        first = layer.site.name
         for site in plan.subject.hidden:
             name = site.name + branch + suffix
             if site.name in converted:
@@ -214,15 +217,32 @@ class _Writer:
                 if not suffix:
                     arrays = () if site.name in plan.subject.absent else layer.arrays()
                     self.sources[name] = Source(layer.how, site.name, layer.shape, layer.map_shape[1:], arrays)
-                continue
-            in_place = site.param.bottom[0] == site.param.top[0]
-            copy = for_kind(
-                site.param, len(site.layer.blobs), training=net.training, shared=plan.multi_scale, normalised=False
-            )
-            copy.name = name
-            copy.bottom[:], copy.top[:] = [blob], [blob if in_place else name]
-            blob = add_layer(net, copy, net.blobs[blob])
+            else:
+                blob = self._pointwise(site, name, blob, layer, site.name + branch)
         return self._classifier(blob, suffix, branch)
+
+    def _pointwise(self, site: Site, name: str, blob: str, before: Converted, shared_as: str) -> str:
+        """A layer between fully connected ones; ``before`` is the one that it follows."""
+        plan, net = self.plan, self.net
+        in_place = site.param.bottom[0] == site.param.top[0]
+        copy = type(site.param)()
+        copy.CopyFrom(site.param)
+        copy.name = shared_as
+        copy = for_kind(
+            copy,
+            len(site.layer.blobs),
+            training=net.training,
+            shared=plan.multi_scale,
+            normalised=plan.subject.normalised,
+        )
+        copy.name = name
+        copy.bottom[:], copy.top[:] = [blob], [blob if in_place else name]
+        if site.layer.blobs and name == shared_as:
+            absent = site.name in plan.subject.absent
+            arrays = [] if absent else [before.thinned(array) for array in site.arrays]
+            shape = arrays[0].shape if arrays else ()
+            self.sources[name] = Source(before.kept_filters, site.name, shape, arrays=arrays)
+        return add_layer(net, copy, net.blobs[blob])
 
     def _convolution(self, layer: Converted, name: str, blob: str, rate: tuple[int, int], shared_as: str) -> str:
         height, width = layer.kernel

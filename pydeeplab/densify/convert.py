@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydeeplab.analysis import summarise
-from pydeeplab.densify.assemble import KINDS, Plan, Source
+from pydeeplab.densify.assemble import KINDS, RESERVED, Plan, Source
 from pydeeplab.densify.grid import Grid, find_grid
 from pydeeplab.densify.head import ASPP, Head, LargeFOV, Plain
-from pydeeplab.densify.pace import Pace, Step, follow, possible_strides
+from pydeeplab.densify.pace import LARGEST, Pace, Step, follow, possible_strides
 from pydeeplab.densify.report import LayerReport, compare_layers
 from pydeeplab.densify.subject import Subject, read_subject
 from pydeeplab.densify.thinning import convert
@@ -185,6 +185,7 @@ def densify(
     _check(classes, output_stride, windows, experiment)
     head = head or Plain()
     subject = read_subject(net, weights, defines=defines, image_size=image_size)
+    _check_names(subject)
     steps, pace = _paces(subject, output_stride)
     layers = [dense_layer(step, windows) for step in steps]
     grid = find_grid(layers, subject.image, subject.image_shape[1], subject.last, output_stride)
@@ -208,14 +209,23 @@ def densify(
 def _check(classes: int, output_stride: int, windows: str, experiment: str) -> None:
     if classes < 2:
         raise UsageError(f"classes must be at least 2 (an object and the background), got {classes}")
-    if output_stride < 1:
-        raise UsageError(f"output_stride must be at least 1 (full resolution), got {output_stride}")
+    if not 1 <= output_stride <= LARGEST:
+        raise UsageError(f"output_stride must be from 1 (full resolution) to {LARGEST}, got {output_stride}")
     if windows not in WINDOWS:
         raise UsageError(
             f"windows must be one of {', '.join(WINDOWS)}; got '{windows}'.{did_you_mean(windows, WINDOWS)}"
         )
     if not experiment or any(c in experiment for c in '"\\/ \n$'):
         raise UsageError(f"the experiment's name becomes part of layers' names and paths; '{experiment}' cannot")
+
+
+def _check_names(subject: Subject) -> None:
+    """Names that are needed for what surrounds the trunk must not be taken within it."""
+    reserved = RESERVED | ({"data"} if subject.image != "data" else set())
+    for site in subject.trunk + subject.hidden:
+        taken = reserved.intersection({site.name, *site.param.top} - {subject.image})
+        if taken:
+            raise site.error(f"the name '{min(taken)}' is needed for a layer around the net; choose another")
 
 
 def _paces(subject: Subject, stride: int) -> tuple[list[Step], Pace]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,9 +52,10 @@ def find_grid(layers: Sequence[Any], image: str, channels: int, last: str, strid
     cut_begin = max(0, math.ceil(-shift / stride))
     pad_begin = math.floor(shift + cut_begin * stride + Fraction(1, 2))
     wanted = sizes.positions + cut_begin
-    pad_end = 0
-    while sizes.of(pad_begin + pad_end) < wanted:
-        pad_end += 1
+    enough = max(0, wanted - sizes.of(pad_begin)) * stride  # each stride more makes the map one larger
+    if sizes.of(pad_begin + enough) < wanted:
+        raise UsageError(f"the map before the classifier, '{last}', does not grow with the image: its size is fixed")
+    pad_end = bisect.bisect_left(range(enough), wanted, key=lambda pad: sizes.of(pad_begin + pad))
     return Grid(pad_begin, pad_end, cut_begin, sizes.of(pad_begin + pad_end) - wanted)
 
 
@@ -74,7 +76,7 @@ class _Sizes:
 
 
 def _measure(layers: Sequence[Any], image: str, channels: int, last: str, stride: int) -> tuple[_Sizes, Fraction]:
-    size = 512 // stride * stride + 1
+    size = max(512 // stride, 2) * stride + 1
     param = NetParameter()
     source = param.layer.add(name=image, type="Input", top=[image])
     source.input_param.shape.add().dim.extend((1, channels, size, size))

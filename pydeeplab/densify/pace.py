@@ -10,7 +10,7 @@ from fractions import Fraction
 from pydeeplab.densify.subject import Site
 from pydeeplab.errors import UsageError
 
-__all__ = ["Pace", "Step", "follow", "possible_strides"]
+__all__ = ["LARGEST", "Pace", "Step", "follow", "possible_strides"]
 
 Pair = tuple[Fraction, Fraction]
 
@@ -19,6 +19,9 @@ POINTWISE = {
     "Power", "ReLU", "Scale", "Sigmoid", "Slice", "Softmax", "SpatialProduct", "Swish", "TanH", "Threshold",
 }  # fmt: skip
 """Layers whose every element depends on nothing but the elements in its place."""
+
+LARGEST = 1024
+"""The largest output stride that is considered."""
 
 GLOBAL = {"InnerProduct", "Reduction"}
 """Layers whose tops do not lie on the image."""
@@ -171,7 +174,8 @@ def possible_strides(sites: Sequence[Site], image: str, last: str) -> list[int]:
     if own is None:
         return []
     found = []
-    for target in range(1, math.floor(max(own.old)) + 1):
+    largest = math.floor(max(own.old))
+    for target in (t for t in range(1, min(largest, LARGEST) + 1) if largest % t == 0):
         try:
             pace = follow(sites, image, target)[1][last]
         except UsageError:

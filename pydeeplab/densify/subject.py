@@ -130,7 +130,7 @@ class Subject:
     @property
     def normalised(self) -> bool:
         """Whether there are BatchNorm layers, which training freezes."""
-        return any(site.param.type in ("BatchNorm", "BN") for site in self.trunk)
+        return any(site.param.type in ("BatchNorm", "BN") for site in self.trunk + self.hidden)
 
 
 def read_subject(

@@ -71,6 +71,16 @@ class Converted:
         """Of the weights."""
         return len(self.outputs), len(self.inputs), *self.kernel
 
+    @property
+    def kept_filters(self) -> str:
+        """What happens to the parameters of a layer behind it, one for each filter: "kept" or "decimated"."""
+        return "kept" if len(self.outputs) == self.site.param.inner_product_param.num_output else "decimated"
+
+    def thinned(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Those of one value for each filter that belong to the filters that stay; other arrays as they are."""
+        whole = array.shape == (self.site.param.inner_product_param.num_output,)
+        return array[self.outputs] if whole else array
+
     def arrays(self) -> list[NDArray[np.float32]]:
         """Weights and perhaps a bias."""
         weights, *bias = self.site.arrays

@@ -322,7 +322,7 @@ def test_fields_of_view_grow_as_the_paper_says(tmp_path: Path) -> None:
             "--output-stride can be 1, 2, 4, 8.",
         ),
         ([*TRUNK, *HEAD], {"output_stride": 16}, "cannot be 16. This net's is 8; --output-stride can be 1, 2, 4, 8."),
-        ([*TRUNK, *HEAD], {"output_stride": 0}, "output_stride must be at least 1"),
+        ([*TRUNK, *HEAD], {"output_stride": 0}, r"output_stride must be from 1 \(full resolution\) to 1024, got 0"),
         ([*TRUNK, *HEAD], {"classes": 1}, "classes must be at least 2"),
         ([*TRUNK, *HEAD], {"windows": "exakt"}, "Did you mean 'exact'"),
         ([*TRUNK, *HEAD], {"experiment": "a/b"}, "becomes part of layers' names"),
@@ -429,3 +429,47 @@ def test_no_text_of_the_collection_ends_in_a_traceback() -> None:
         except PydeeplabError:
             outcomes["refused"] += 1
     assert min(outcomes.values()) > 3
+
+
+def test_layers_between_fully_connected_ones_are_thinned_too(tmp_path: Path) -> None:
+    between = [
+        layer("bn", "BatchNorm", "fc6", top="fc6"),
+        layer("slope", "PReLU", "fc6"),
+        fc("fc7", "slope", 10),
+        fc("fc8", "fc7", 5),
+    ]
+    path = write(tmp_path, small(*TRUNK, HEAD[0], *between))
+    file = save_random(tmp_path / "w.caffemodel", path)
+    dense = densify(path, file, classes=3, head=ASPP((2, 4), channels=5))
+    dense.write(tmp_path / "out")
+    old, new = read_weights(file).arrays(), read_weights(tmp_path / "out" / "init.caffemodel").arrays()
+    kept = [int(np.flatnonzero(old["fc6/1"] == bias)[0]) for bias in new["fc6_2/1"]]
+    assert (new["bn_2/0"] == old["bn/0"][kept]).all()
+    assert (new["bn_1/2"] == old["bn/2"]).all()
+    assert (new["slope_2/0"] == old["slope/0"][kept]).all()
+    assert next(row.weights for row in dense.layers if row.name == "slope_2") == "decimated"
+    net = Net.from_source(dense.deploy_source(), weights=tmp_path / "out" / "init.caffemodel")
+    assert net.load_reports[-1].missing == ["fc8_voc12_1", "fc8_voc12_2"]
+
+
+def test_a_map_of_fixed_size(tmp_path: Path) -> None:
+    fixed = layer("fixed", "Interp", "c1", "interp_param { height: 9 width: 9 }")
+    with pytest.raises(PydeeplabError):
+        of(tmp_path, TRUNK[0], fixed, conv("c3", "fixed", "kernel_size: 1"), fc("fc", "c3"), output_stride=2)
+
+
+def test_strides_beyond_all_reason(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--output-stride can be 1, 2, 4"):
+        of(tmp_path, conv("c1", "data", "kernel_size: 3 stride: 16777216"), fc("fc", "c1"), output_stride=3)
+
+
+def test_names_that_the_surroundings_need(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="layer 'label' .*the name 'label' is needed"):
+        of(tmp_path, TRUNK[0], conv("label", "c1", "kernel_size: 1"), fc("fc", "label"), output_stride=2)
+
+
+def test_an_input_by_another_name(tmp_path: Path) -> None:
+    text = small(*TRUNK, *HEAD).replace('"data"', '"picture"')
+    dense = densify(write(tmp_path, text), classes=3, head=Plain(2))
+    layers = parse_net(dense.texts["deploy"]).param.layer
+    assert (layers[0].name, layers[1].bottom[0]) == ("data", "data")

@@ -1,4 +1,4 @@
-"""Atrous convolution: sparse and dense feature extraction, in one dimension and on a picture (figures 2 and 3)."""
+"""Atrous convolution: sparse and dense feature extraction on a picture (figure 3)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from pydeeplab.data.images import to_gray
 from pydeeplab.errors import UsageError
 from pydeeplab.figures.colours import signed
-from pydeeplab.figures.figure import GAP, INK, SOFT, Figure, beside, photo, stacked, titled
+from pydeeplab.figures.figure import GAP, Figure, beside, ordinal, photo, stacked, titled
 from pydeeplab.layer import TEST
 from pydeeplab.net import Net
-from pydeeplab.plotting.chart import COLOURS
-from pydeeplab.plotting.layout import Box, Dot, Line, Part, Picture, Text
+from pydeeplab.plotting.layout import Box, Part, Picture
 
-__all__ = ["atrous_figure", "line_figure", "responses"]
+__all__ = ["atrous_figure", "responses"]
 
 _KERNEL = 7
 _CROP = 33
@@ -93,10 +92,6 @@ def _busiest(dense: NDArray[Any], rate: int) -> tuple[int, int]:
     return corner
 
 
-def _ordinal(number: int) -> str:
-    return {2: "second", 3: "third", 4: "fourth"}.get(number, f"{number}th")
-
-
 def _marked(picture: Picture, corner: tuple[int, int], size: int, shown: int) -> Picture:
     """A picture with a square of ``size`` of its pixels outlined; ``shown`` is how many pixels it is wide."""
     unit = picture.width / shown
@@ -142,7 +137,7 @@ def atrous_figure(image: NDArray[np.uint8], name: str, rate: int = 2, width: int
     dense_row = titled(_columns(rows[1], widths), f"Dense: atrous convolution with rate {rate}", size=15)
     caption = (
         f"The vertical derivative of a Gaussian ({_KERNEL} x {_KERNEL}) as kernel, on '{name}'; blue negative, brown "
-        f"positive, {limit:.2g} grey levels at full colour. Above, on every {_ordinal(rate)} pixel, the kernel answers "
+        f"positive, {limit:.2g} grey levels at full colour. Above, on every {ordinal(rate)} pixel, the kernel answers "
         f"at 1 of {rate * rate} positions (grey: no answer). Below, with holes between its taps, it answers "
         f"everywhere, with as many weights and multiplications per answer. {_agreement(sparse, dense[::rate, ::rate])}"
     )
@@ -159,7 +154,7 @@ def _extraction(source: NDArray[Any], rate: int, shown: NDArray[Any], reduced: i
     """The input and the kernel of one of the two ways."""
     cell = 100 / ((_KERNEL - 1) * reduced + 1)
     size = round(width * source.shape[1] / shown.shape[1])
-    what = "all pixels" if rate > 1 else f"every {_ordinal(reduced)} pixel"
+    what = "all pixels" if rate > 1 else f"every {ordinal(reduced)} pixel"
     return [
         titled(photo(source.astype(np.uint8), size), f"input: {what}", [f"{source.shape[0]} x {source.shape[1]}"]),
         titled(_kernel_picture(rate, cell), f"kernel, rate {rate}", [f"{_KERNEL**2} weights"]),
@@ -170,71 +165,3 @@ def _columns(cells: list[Picture], widths: tuple[int, ...]) -> Picture:
     """Cells side by side in columns of given widths."""
     padded = [Picture(w, c.height, c.frame, c.parts) for c, w in zip(cells, widths, strict=True)]
     return beside(padded, 2 * GAP)
-
-
-# One dimension -------------------------------------------------------------------------------------------------------
-
-_SPACE, _RISE = 34.0, 84.0
-
-
-def _signal(positions: range, y: float, chosen: set[int], colour: str) -> list[Part]:
-    """A row of elements; the chosen ones are filled."""
-    parts: list[Part] = []
-    for position in positions:
-        x = 20 + position * _SPACE
-        parts += [Dot(x, y, 8, INK), Dot(x, y, 6.8, colour if position in chosen else "#ffffff")]
-    return parts
-
-
-def _diagram(taps: int, rate: int, step: int, count: int, title: str, remark: str) -> Picture:
-    """Outputs above inputs, every ``step``-th position; the taps of one output, and those of the others faintly."""
-    positions = range(0, count, step)
-    chosen = positions[len(positions) // 2]
-    reach = taps // 2
-    bottom, top = 64 + _RISE, 64.0
-    parts: list[Part] = [Text(0, 16, title, 15, colour=INK, bold=True), Text(0, 36, remark, 13, colour=SOFT)]
-    for output in sorted(positions, key=lambda position: position == chosen):  # its lines lie on top
-        colour, width = (COLOURS[0], 2.5) if output == chosen else ("#c4c4c4", 0.9)
-        for k in range(-reach, reach + 1):
-            source = output + k * rate
-            if 0 <= source < count:
-                ends = np.array([(20 + source * _SPACE, bottom), (20 + output * _SPACE, top)])
-                parts.append(Line(ends, colour, width))
-    read = {chosen + k * rate for k in range(-reach, reach + 1)}
-    parts += _signal(positions, bottom, read, COLOURS[5])
-    parts += _signal(positions, top, {chosen}, COLOURS[4])
-    right = 20 + (count - 1) * _SPACE + 22
-    parts.append(Text(right, top + 5, "output", colour=SOFT))
-    parts.append(Text(right, bottom + 5, "input", colour=SOFT))
-    size = round(right + 50), round(bottom + 16)
-    return Picture(*size, (0, 0, *size), parts)
-
-
-def line_figure(rate: int = 2, taps: int = 3, count: int = 17) -> Figure:
-    """Atrous convolution of a signal: a kernel on a reduced signal, and with holes on all of it."""
-    if rate < 2:
-        raise UsageError(f"with rate {rate} both extractions are the same: give 2 or more")
-    count = max(count, 2 * taps * rate + 1)
-    sparse = _diagram(
-        taps,
-        rate,
-        rate,
-        count,
-        "(a) Sparse feature extraction",
-        f"kernel {taps}, stride 1, pad {taps // 2}, on every {_ordinal(rate)} element",
-    )
-    dense = _diagram(
-        taps,
-        rate,
-        1,
-        count,
-        "(b) Dense feature extraction",
-        f"kernel {taps}, stride 1, pad {taps // 2 * rate}, rate {rate}, on all elements",
-    )
-    caption = (
-        f"Circles are elements at their places in the signal, lines the {taps} weights of each output; one output "
-        "(orange) and what it reads (blue) are marked. (a) Convolution of a signal that was reduced by "
-        f"{rate}. (b) Atrous convolution with rate {rate} of the whole signal: the same {taps} weights reach as far, "
-        f"and {rate} times as many outputs are computed, those of (a) among them."
-    )
-    return Figure("atrous-1d", "Atrous convolution in one dimension", caption, stacked([sparse, dense], 30))

@@ -14,9 +14,24 @@ from pydeeplab.files import write_bytes, write_text
 from pydeeplab.plotting.layout import Bitmap, Box, Line, Part, Picture, Text, text_width
 from pydeeplab.plotting.write import picture_png, picture_svg
 
-__all__ = ["GAP", "INK", "SOFT", "Figure", "beside", "moved", "photo", "stacked", "titled", "write_figure"]
+__all__ = [
+    "CENTRE",
+    "GAP",
+    "INK",
+    "SOFT",
+    "Figure",
+    "beside",
+    "moved",
+    "ordinal",
+    "photo",
+    "stacked",
+    "titled",
+    "write_figure",
+]
 
 INK, SOFT = "#222222", "#555555"
+CENTRE = "#e69f00"
+"""Colour of the position that a drawing is about."""
 GAP = 12
 _MARGIN, _TITLE, _CAPTION, _LINE = 18, 17, 13, 18
 
@@ -69,6 +84,11 @@ def _wrapped(text: str, width: float, size: int) -> list[str]:
         else:
             lines.append(word)
     return lines
+
+
+def ordinal(number: int) -> str:
+    """``second`` for 2."""
+    return {2: "second", 3: "third", 4: "fourth"}.get(number, f"{number}th")
 
 
 def moved(picture: Picture, x: float, y: float) -> Picture:

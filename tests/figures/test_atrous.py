@@ -8,7 +8,8 @@ from scipy import signal
 
 from pydeeplab.data.synthetic import scene
 from pydeeplab.errors import UsageError
-from pydeeplab.figures.atrous import atrous_figure, gaussian_derivative, line_figure, responses
+from pydeeplab.figures.atrous import atrous_figure, gaussian_derivative, responses
+from pydeeplab.figures.atrous_line import line_figure
 from pydeeplab.plotting.layout import Bitmap, Dot, Line, Text
 
 

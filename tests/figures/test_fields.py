@@ -10,7 +10,8 @@ from pydeeplab import TEST, Net
 from pydeeplab.data.synthetic import scene
 from pydeeplab.errors import UsageError
 from pydeeplab.figures.branches import branches_of, sensitivity, windows_of
-from pydeeplab.figures.fields import aspp_figure, taps_figure
+from pydeeplab.figures.fields import aspp_figure
+from pydeeplab.figures.taps import taps_figure
 from pydeeplab.plotting.layout import Bitmap, Box, Text
 from pydeeplab.proto import parse_net
 from pydeeplab.resources import find_net

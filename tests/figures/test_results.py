@@ -15,8 +15,16 @@ from pydeeplab.data.synthetic import CLASSES, scene
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.evaluation.pictures import pictures_of_folders
 from pydeeplab.evaluation.predictors import FilePredictor
-from pydeeplab.evaluation.scoring import Evaluation, Rules, score_picture
-from pydeeplab.figures import build_page, failures_figure, mean_field_figure, panels_figure, trimap_figure, write_figure
+from pydeeplab.evaluation.scoring import Evaluation, PictureScore, Rules, score_picture
+from pydeeplab.figures import (
+    Figure,
+    build_page,
+    failures_figure,
+    mean_field_figure,
+    panels_figure,
+    trimap_figure,
+    write_figure,
+)
 from pydeeplab.figures.panels import choose
 from pydeeplab.figures.trimap import trimap_charts
 from pydeeplab.plotting.layout import Bitmap, Text
@@ -50,12 +58,12 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     return evaluated(tmp_path_factory.mktemp("results"))
 
 
-def texts(figure: object) -> list[str]:
-    return [part.text for part in figure.picture.parts if isinstance(part, Text)]  # type: ignore[attr-defined]
+def texts(figure: Figure) -> list[str]:
+    return [part.text for part in figure.picture.parts if isinstance(part, Text)]
 
 
-def names(scores: list[object]) -> list[str]:
-    return [score.picture.name for score in scores]  # type: ignore[attr-defined]
+def names(scores: list[PictureScore]) -> list[str]:
+    return [score.picture.name for score in scores]
 
 
 def test_choices(evaluation: Evaluation) -> None:

@@ -25,6 +25,7 @@ _SECTIONS: dict[str, type] = {
 _FREE = ("solver", "solver2", "variables")
 _TOP = ("title", "base", "note")
 _ALLOWED_WITH_BASE = {"data": {"train2", "test", "truth", "unavailable"}}
+_AXES = {"w1", "sigma_alpha", "sigma_beta"}
 _MOST = 2**20
 
 Base = Callable[[str], Experiment]
@@ -74,6 +75,10 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "int | None": ("a whole number of at least 1", lambda v: _is(v, int) and v >= 1),
     "float": ("1 or 0.5", lambda v: v in (1, 0.5)),
     "float | None": ("a mean IoU in per cent, 0 to 100", lambda v: _is(v, (int, float)) and 0 <= v <= 100),
+    "Mapping[str, str]": (
+        'a table of w1, sigma_alpha and sigma_beta with values such as "30:10:100"',
+        lambda v: isinstance(v, dict) and set(v) <= _AXES and all(isinstance(t, str) for t in v.values()),
+    ),
     "Mapping[str, tuple[str, ...]]": (
         "a table of layers, each with a list of layers that get its parameters",
         lambda v: (
@@ -98,7 +103,7 @@ def _section(document: _Document, name: str, kind: type) -> Any:
         wanted, fits = _KINDS[str(known[key].type)]
         if not fits(value):
             raise document.error(name, key, f"{name}.{key} must be {wanted}, got {value!r}")
-        if isinstance(value, dict):
+        if str(known[key].type) == "Mapping[str, tuple[str, ...]]":
             given[key] = {source: tuple(targets) for source, targets in value.items()}
     for key, described in known.items():
         if described.default is MISSING and described.default_factory is MISSING and key not in given:

@@ -214,11 +214,17 @@ def _search(subject: Subject) -> Stage:
         missing = [f"the CRF's parameters, which are found on {experiment.search_set}: {by}"]
         return Stage("crf-search", f"crf_search_{experiment.slug}", outputs=[result], missing=missing)
     assert experiment.crf is not None
-    given = ("--images", str(experiment.crf.search_images), *subject.workspace.search)
-    command = ("crf-search", *_net_words(subject), *given, "--json", result.as_posix())
+    grid = (word for axis, values in experiment.crf.grid.items() for word in (f"--{axis.replace('_', '-')}", values))
+    given = ("--images", str(experiment.crf.search_images), *grid, *subject.workspace.search)
+    source = _net_words(subject)
+    if subject.workspace.scores:
+        scores = ("--scores", subject.layout.score_files.as_posix(), "--classes", subject.classes)
+        source = ("--list", subject.test_list.as_posix(), "--root", subject.data_root, *scores)
+    command = ("crf-search", *source, *given, "--out", result.parent.as_posix())
     tested = _tested(subject)
     tested["settings"] += str(given)
-    return Stage("crf-search", f"crf_search_{subject.layout.test_set}", [command], outputs=[result], **tested)
+    key = f"crf_search_{experiment.slug}"
+    return Stage("crf-search", key, [command], outputs=[result], stale=[result.parent], **tested)
 
 
 def _crf(subject: Subject) -> Stage:

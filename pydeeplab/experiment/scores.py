@@ -38,12 +38,10 @@ def read_search(path: Path) -> CRFParameters | None:
     """
     if not path.is_file():
         return None
-    best = _read(path, "search").get("best")
-    text = best.get("params") if isinstance(best, dict) else best
     try:
-        return CRFParameters.parse(text if isinstance(text, str) else "?")
+        return CRFParameters.parse(str(path))
     except PydeeplabError as error:
-        raise DataError(f"{path}: its best parameters cannot be read: {error}. Remove it, and search again.") from None
+        raise DataError(f"{error}. Remove {path}, and search again.") from None
 
 
 def read_scores(path: Path) -> dict[str, float]:

@@ -28,6 +28,11 @@ ITERATIONS = 2
 CROP = 65
 """8k+1, 16k+1 and 32k+1, so that it suits half-size and multi-scale nets."""
 
+SEARCH = (
+    "--images", "2", "--w1", "4", "--sigma-alpha", "20:20:40", "--sigma-beta", "5", "--rounds", "0", "--jobs", "1",
+)  # fmt: skip
+"""Further arguments of `pydeeplab crf-search`: few combinations."""
+
 _SIZES = {"train": 4, "val": 3, "test": 2}
 _CLASSES = {21, 60, 19, 7, 11}
 
@@ -67,10 +72,6 @@ def _crop(transform: Any) -> None:
 def smoke_workspace(folder: Path, *, scores: bool = False) -> Workspace:
     """A workspace for trying out, in which nets are narrow and data small."""
     return Workspace(folder, root=make_folder(folder / "data"), scores=scores, shrink=shrink, search=SEARCH)
-
-
-SEARCH: tuple[str, ...] = ()
-"""Further arguments of `pydeeplab crf-search`: few combinations."""
 
 
 def prepare_smoke(subject: Subject) -> None:

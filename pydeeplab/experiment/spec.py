@@ -92,12 +92,15 @@ class DataChoice:
 class CrfChoice:
     """The CRF after the net: parameters as `CRFParameters.parse` reads them, or found by cross-validation.
 
-    ``search_images`` of the test set are drawn for the search, 100 in the paper.
+    ``search_images`` of the test set are drawn for the search, 100 in the paper; ``grid`` is its first round where
+    that is not the paper's: ``w1``, ``sigma_alpha`` and ``sigma_beta``, each as `pydeeplab crf-search` takes it
+    (``"30:10:100"``).
     """
 
     params: str = ""
     search: bool = False
     search_images: int = 100
+    grid: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

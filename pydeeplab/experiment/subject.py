@@ -156,7 +156,7 @@ class Subject:
         layout = self.layout
         if not self.experiment.data.truth:
             layout = replace(layout, test_set=self.experiment.search_set, stage_2=False)
-        return layout.results / "crf_search.json"
+        return layout.results / "crf_search" / "best.json"
 
     def crf(self) -> CRFParameters | None:
         """The CRF's parameters; None before they are found, and for experiments without a CRF."""

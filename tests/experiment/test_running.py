@@ -259,9 +259,9 @@ def test_a_test_set_is_not_scored_and_gets_the_parameters_of_val(works: Works) -
         (works.folder / f"voc12/list/{name}.txt").write_text("/JPEGImages/val0.jpg\n/JPEGImages/val1.jpg\n")
     needs = missing_of(works.subject("text/voc12_test_aspp_l"))
     assert needs == ["the CRF's parameters, which are found on val: run table3/aspp_l first"]
-    found = Path("voc12/res/features/table3_aspp_l/val/fc8/crf_search.json")
+    found = Path("voc12/res/features/table3_aspp_l/val/fc8/crf_search/best.json")
     found.parent.mkdir(parents=True)
-    found.write_text('{"best": {"params": "w=4,xy=50,rgb=3"}}')
+    found.write_text('{"params": "w=4,xy=50,rgb=3"}')
     assert missing_of(works.subject("text/voc12_test_aspp_l")) == []
     states = works.states("text/voc12_test_aspp_l")
     assert "score" not in states

@@ -94,6 +94,11 @@ def test_every_output_stride(tmp_path: Path, text: str, stride: int) -> None:
         check_dense(subject, stride, size)
 
 
+@pytest.mark.parametrize("text", [vgg16(), resnet()], ids=["VGG-16", "ResNet-101"])
+def test_nets_of_full_width(tmp_path: Path, text: str) -> None:
+    check_dense(read_subject(write(tmp_path, text)), 8, (49, 56))
+
+
 CORPUS = {
     "SqueezeNet": "DeepScale+SqueezeNet/SqueezeNet_v1.0/deploy.prototxt",
     "CaffeNet": "BVLC+caffe/models/bvlc_reference_caffenet/deploy.prototxt",

@@ -464,7 +464,7 @@ def test_strides_beyond_all_reason(tmp_path: Path) -> None:
 
 
 def test_names_that_the_surroundings_need(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="layer 'label' .*the name 'label' is needed"):
+    with pytest.raises(UsageError, match=r"layer 'label' .*the name 'label' is needed"):
         of(tmp_path, TRUNK[0], conv("label", "c1", "kernel_size: 1"), fc("fc", "label"), output_stride=2)
 
 

@@ -33,10 +33,6 @@ class PythonLayerBase(Layer):
         import pydeeplab
 
         class Double(pydeeplab.Layer):
-            def setup(self, bottom, top):
-                if len(bottom) != 1:
-                    raise ValueError("give one bottom")
-
             def reshape(self, bottom, top):
                 top[0].reshape(*bottom[0].shape)
 
@@ -66,6 +62,14 @@ class PythonLayerBase(Layer):
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Check the configuration and make parameters."""
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Give the tops their shapes."""
+        raise NotImplementedError(f"class {type(self).__name__} has no method reshape(self, bottom, top)")
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Fill the tops."""
+        raise NotImplementedError(f"class {type(self).__name__} has no method forward(self, bottom, top)")
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         """Compute the gradients of the bottoms; by default there are none."""

@@ -11,7 +11,7 @@ import pytest
 
 import pydeeplab
 from pydeeplab import TEST, TRAIN, Net
-from pydeeplab.errors import LayerError
+from pydeeplab.errors import LayerError, ShapeError
 
 SOURCE = '''
 import pydeeplab as caffe
@@ -180,3 +180,84 @@ def test_the_path_is_as_before() -> None:
     before = list(sys.path)
     Net.from_text(INPUT + python("Scale"), TEST)
     assert sys.path == before
+
+
+FAULTY = """
+import numpy as np
+import pydeeplab
+
+class Sound(pydeeplab.Layer):
+    def reshape(self, bottom, top):
+        top[0].reshape(2, 3)
+
+    def forward(self, bottom, top):
+        top[0].data[...] = 1
+
+class WrongShape(Sound):
+    def forward(self, bottom, top):
+        top[0].data[...] = np.zeros((5, 5))
+
+class Negative(Sound):
+    def reshape(self, bottom, top):
+        top[0].reshape(-1, 3)
+
+class Word(Sound):
+    def reshape(self, bottom, top):
+        top[0].reshape("a", 3)
+
+class Huge(Sound):
+    def reshape(self, bottom, top):
+        top[0].reshape(10**7, 10**7)
+
+class OtherTop(Sound):
+    def reshape(self, bottom, top):
+        top[1].reshape(1)
+
+class Missing(Sound):
+    def setup(self, bottom, top):
+        open("nowhere.txt")
+
+class Settings(Sound):
+    def setup(self, bottom, top):
+        self.source = eval(self.param_str)["source"]
+
+class Replaces(Sound):
+    def forward(self, bottom, top):
+        top[0].data = np.zeros((2, 3))
+
+class NoForward(pydeeplab.Layer):
+    def reshape(self, bottom, top):
+        top[0].reshape(2, 3)
+
+class NoReshape(pydeeplab.Layer):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "text"),
+    [
+        ("WrongShape", ValueError, "could not broadcast"),
+        ("Negative", ShapeError, "must not be negative"),
+        ("Word", ValueError, "'a'"),
+        ("Huge", ShapeError, "at most 2147483647"),
+        ("OtherTop", IndexError, "out of range"),
+        ("Missing", FileNotFoundError, "nowhere.txt"),
+        ("Settings", SyntaxError, "never closed"),
+        ("Replaces", AttributeError, "data"),
+        ("NoForward", NotImplementedError, "class NoForward has no method forward"),
+        ("NoReshape", NotImplementedError, "class NoReshape has no method reshape"),
+    ],
+)
+def test_faulty_data_layers_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: type[Exception], text: str
+) -> None:
+    """What a layer raises keeps its type, and the layer's name and place stand beside it."""
+    (tmp_path / "faulty_layers.py").write_text(FAULTY)
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("faulty_layers", None)
+    layer = f'python_param {{ module: "faulty_layers" layer: "{name}" param_str: "{{" }}'
+    with pytest.raises(error, match=text) as caught:
+        Net.from_text(f'layer {{ name: "d" type: "Python" top: "x" {layer} }}', TRAIN).forward()
+    said = [str(caught.value), *getattr(caught.value, "__notes__", [])]
+    assert any("<text>:1:1: layer 'd' (Python)" in part for part in said)

@@ -49,14 +49,15 @@ def _prepare(subject: Subject) -> Stage:
     if root is not None and not root.is_dir():
         missing.append(f"the images: --root {root} is no folder")
     elif root is None and not there:
-        missing.append(f"the images: --root FOLDER with the devkit of {data.dataset}")
+        missing.append("the images: --root FOLDER" + ("" if data.lists else f" with the devkit of {data.dataset}"))
     key = f"prepare_{'_'.join(subject.sets)}"
     if not data.lists:
         command = ("prepare", data.dataset, "--root", str(root or "DEVKIT"), *subject.workspace.prepare, "--out", ".")
         return Stage("prepare", key, [command], outputs=outputs, missing=missing, needs_all=True)
-    folder = next((f for f in (subject.experiment.path.parent / data.lists, Path(data.lists)) if f.is_dir()), None)
-    lists = [(folder or Path(data.lists)) / f"{name}.txt" for name in subject.sets]
-    missing += [f"the list {path}" for path in lists if not path.is_file()]
+    given = Path(data.lists.replace("${DATA_ROOT}", str(root or "DATA_ROOT")))
+    folder = next((f for f in (subject.experiment.path.parent / given, given) if f.is_dir()), given)
+    lists = [folder / f"{name}.txt" for name in subject.sets]
+    missing += [f"the list {path}" for path in lists if root is not None and not (there or path.is_file())]
 
     def copy_lists() -> None:
         for path in lists:
@@ -65,7 +66,7 @@ def _prepare(subject: Subject) -> Stage:
             names = (Path(line.split()[0]).stem for line in lines)
             write_if_changed(layout.ids(path.stem), "".join(f"{name}\n" for name in names))
 
-    does = f"copies the lists of {data.lists} to {layout.exp}/list"
+    does = f"copies the lists of {given} to {layout.exp}/list"
     return Stage("prepare", key, (), lists, "", outputs, missing, copy_lists, does, needs_all=True)
 
 

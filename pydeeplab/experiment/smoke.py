@@ -19,6 +19,7 @@ from pydeeplab.files import make_folder, write_text
 from pydeeplab.formats import LayerWeights, StoredBlob, WeightsFile, save_weights
 from pydeeplab.layer import TEST
 from pydeeplab.net import Net
+from pydeeplab.networks.datasets import CAMVID
 from pydeeplab.proto import parse_net
 from pydeeplab.proto import write_text as message_text
 
@@ -34,7 +35,6 @@ SEARCH = (
 """Further arguments of `pydeeplab crf-search`: few combinations."""
 
 _SIZES = {"train": 4, "val": 3, "test": 2}
-_CLASSES = {21, 60, 19, 7, 11}
 
 
 def shrink(message: Any, kind: str) -> None:
@@ -44,10 +44,11 @@ def shrink(message: Any, kind: str) -> None:
         message.base_lr, message.iter_size, message.random_seed = 1e-5, 1, 1
         message.display = message.average_loss = 1
         return
+    classifiers = _classifiers(message)
     for layer in message.layer:
         if layer.type == "Convolution":
             convolution = layer.convolution_param
-            if convolution.num_output in _CLASSES:
+            if layer.name in classifiers:
                 convolution.weight_filler.std = 1  # or all pixels would be of one class
             else:
                 convolution.num_output = _narrow(convolution.num_output)
@@ -56,6 +57,19 @@ def shrink(message: Any, kind: str) -> None:
             _crop(layer.transform_param)
         elif layer.type == "Input":
             layer.input_param.shape[0].dim[2:] = [CROP, CROP]
+
+
+def _classifiers(net: Any) -> set[str]:
+    """The convolutions that no other one comes after: their channels are the classes."""
+    found: set[str] = set()
+    feeding: set[str] = set()  # blobs from which a way leads to a convolution
+    for layer in reversed(net.layer):
+        before_another = bool(feeding.intersection(layer.top))
+        if layer.type == "Convolution" and not before_another:
+            found.add(layer.name)
+        if layer.type == "Convolution" or before_another:
+            feeding.update(layer.bottom)
+    return found
 
 
 def _narrow(channels: int) -> int:
@@ -88,6 +102,7 @@ def _write_data(subject: Subject) -> None:
     """A data set as `pydeeplab prepare` leaves it: ``data/JPEGImages``, ``data/SegmentationClassAug`` and ``list/``."""
     classes = class_set(subject.classes)
     root = Path(subject.layout.exp, "data")
+    ignore = CAMVID.ignore_label if subject.experiment.data.dataset == CAMVID.folder else IGNORE
     for folder in (root / "JPEGImages", root / "SegmentationClassAug", subject.layout.list("any").parent):
         make_folder(folder)
     for name in subject.sets:
@@ -99,11 +114,16 @@ def _write_data(subject: Subject) -> None:
             image, labels = scene(zlib.crc32(f"{name}{number}".encode()), CROP - number, CROP - 2 * number, 3)
             spread = (labels.astype(int) * (1 + number) % len(classes)).astype(np.uint8)
             Image.fromarray(image).save(root / "JPEGImages" / f"{picture}.jpg", quality=95)
-            write_label_png(root / "SegmentationClassAug" / f"{picture}.png", np.where(labels == IGNORE, 255, spread))
-        labelled = name != "test"
-        lines = (f"/JPEGImages/{p}.jpg{f' /SegmentationClassAug/{p}.png' if labelled else ''}\n" for p in names)
+            write_label_png(
+                root / "SegmentationClassAug" / f"{picture}.png", np.where(labels == IGNORE, ignore, spread)
+            )
+        own = bool(subject.experiment.data.lists)
+        slash = "" if own else "/"
+        truth = ("" if name == "test" else f" {slash}SegmentationClassAug/{p}.png" for p in names)
+        text = "".join(f"{slash}JPEGImages/{p}.jpg{t}\n" for p, t in zip(names, truth, strict=True))
         write_text(subject.layout.ids(name), "".join(f"{picture}\n" for picture in names))
-        write_text(subject.layout.list(name), "".join(lines))
+        for path in (subject.layout.list(name), *([root / f"{name}.txt"] if own else [])):
+            write_text(path, text)
 
 
 def _random_start(experiment: Experiment, config: Config) -> WeightsFile:
@@ -114,9 +134,10 @@ def _random_start(experiment: Experiment, config: Config) -> WeightsFile:
     sources = {copies[0]: name for name, copies in experiment.init.copy.items()}
     left_out = {copy for copies in experiment.init.copy.values() for copy in copies[1:]}
     file = WeightsFile("random", "caffemodel")
+    left_out |= _classifiers(source.param)
     for node in net.nodes:
         layer = node.layer
-        if not layer.blobs or layer.param.name in left_out or layer.param.convolution_param.num_output in _CLASSES:
+        if not layer.blobs or layer.param.name in left_out:
             continue
         name = sources.get(layer.param.name, layer.param.name)
         arrays = [_random_blob(random, name, layer.type, i, blob.shape) for i, blob in enumerate(layer.blobs)]

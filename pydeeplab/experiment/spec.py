@@ -68,7 +68,8 @@ class DataChoice:
     exp
         DeepLab's ``EXP``: the folder of all results, and what the classifier is named after. The data set's own.
     lists
-        Folder with ``<set>.txt`` files, for data sets that `pydeeplab prepare` does not know.
+        Folder with ``<set>.txt`` files, for data sets that `pydeeplab prepare` does not know: beside the experiment's
+        file, or below ``${DATA_ROOT}``, which is the workspace's root.
     classes
         Names of the classes: a known set, or a file; the data set's own.
     truth

@@ -114,7 +114,8 @@ def _effective(
     first, last, begin, end = branch.seen(element)
     first, begin = max(first, 0), max(begin, 0)
     last, end = min(last, values.shape[0] - 1), min(end, values.shape[1] - 1)
-    shown = heat(np.sqrt(values / (values.max() or 1)), 0, 1)
+    bright = float(np.percentile(values[values > 0], 99.5)) if values.any() else 1.0
+    shown = heat(np.sqrt(values), 0, bright**0.5)
     frame = Box(
         begin * unit, first * unit, (end - begin + 1) * unit, (last - first + 1) * unit, line=colour, line_width=1.6
     )

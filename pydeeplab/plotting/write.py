@@ -116,7 +116,7 @@ def _reduced(image: Image.Image, picture: Picture, colours: int) -> Image.Image:
     """The image with a palette of at most so many colours; white and those of lines, boxes and dots stay exact."""
     names = {c for p in picture.parts if not isinstance(p, Bitmap) for c in _colours_of(p)}
     own = sorted({(255, 255, 255), *(ImageColor.getrgb(name)[:3] for name in names)}, reverse=True)[: colours // 2]
-    found = image.quantize(colours - len(own), Image.Quantize.MEDIANCUT).getpalette() or []
+    found = image.quantize(colours - len(own), Image.Quantize.MAXCOVERAGE).getpalette() or []
     palette = [*(value for colour in own for value in colour), *found][: 3 * colours]
     table = Image.new("P", (1, 1))
     table.putpalette(palette)

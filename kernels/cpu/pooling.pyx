@@ -53,8 +53,9 @@ def max_pool_forward(const float[:, :, :, ::1] x, float[:, :, :, ::1] y, int32_t
         raise MemoryError()
 
 
-def max_pool_backward(const float[:, :, :, ::1] dy, const int32_t[:, :, :, ::1] index, float[:, :, :, ::1] dx):
-    cdef Pooling pool = pooling(dx, dy, (1, 1, 1, 1, 0, 0, 1, 1))
+def max_pool_backward(const float[:, :, :, ::1] dy, const int32_t[:, :, :, ::1] index, float[:, :, :, ::1] dx,
+                      *window):
+    cdef Pooling pool = pooling(dx, dy, window)
     if dx.size == 0:
         return
     with nogil:

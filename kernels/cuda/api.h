@@ -57,19 +57,10 @@ int conv_backward_weights(const float *x, const float *dy, float *dw, float *col
                           int64_t group, int64_t N, int64_t C, int64_t H, int64_t W, int64_t O, int64_t P, int64_t Q,
                           int64_t I, int64_t R, int64_t S, int64_t columns_size);
 int conv_backward_bias(const float *dy, float *db, int64_t N, int64_t O, int64_t Y);
-int conv_forward_strips(const float *x, const float *w, const float *bias, float *y, float *columns, int64_t stride_h,
-                        int64_t stride_w, int64_t pad_h, int64_t pad_w, int64_t dilation_h, int64_t dilation_w,
-                        int64_t group, int64_t N, int64_t C, int64_t H, int64_t W, int64_t O, int64_t I, int64_t R,
-                        int64_t S, int64_t P, int64_t Q, int64_t columns_size);
-int conv_backward_data_strips(const float *dy, const float *w, const float *bias, float *dx, float *columns,
-                              int64_t stride_h, int64_t stride_w, int64_t pad_h, int64_t pad_w, int64_t dilation_h,
-                              int64_t dilation_w, int64_t group, int64_t N, int64_t O, int64_t P, int64_t Q, int64_t I,
-                              int64_t R, int64_t S, int64_t C, int64_t H, int64_t W, int64_t columns_size);
-int conv_backward_weights_strips(const float *x, const float *dy, float *dw, float *columns, int64_t stride_h,
-                                 int64_t stride_w, int64_t pad_h, int64_t pad_w, int64_t dilation_h,
-                                 int64_t dilation_w, int64_t group, int64_t N, int64_t C, int64_t H, int64_t W,
-                                 int64_t O, int64_t P, int64_t Q, int64_t I, int64_t R, int64_t S,
-                                 int64_t columns_size);
+int conv_forward_packed(const float *x, const float *w, const float *scale, const float *bias, float *y, float *work,
+                        int64_t stride_h, int64_t stride_w, int64_t pad_h, int64_t pad_w, int64_t dilation_h,
+                        int64_t dilation_w, int64_t group, bool relu, float slope, int64_t N, int64_t C, int64_t H,
+                        int64_t W, int64_t O, int64_t I, int64_t R, int64_t S, int64_t P, int64_t Q, int64_t work_size);
 int conv_nd_forward(const float *x, const float *w, const float *bias, float *y, float *columns,
                     const int32_t *geometry, int64_t group, int64_t N, int64_t C, int64_t X, int64_t O, int64_t I,
                     int64_t T, int64_t Y, int64_t columns_size, int64_t A, int64_t G);
@@ -184,8 +175,9 @@ int l2_normalize_backward(const float *x, const float *norm, const float *dy, fl
 int max_pool_forward(const float *x, float *y, int32_t *index, int64_t kernel_h, int64_t kernel_w, int64_t stride_h,
                      int64_t stride_w, int64_t pad_h, int64_t pad_w, int64_t dilation_h, int64_t dilation_w, int64_t N,
                      int64_t C, int64_t H, int64_t W, int64_t P, int64_t Q);
-int max_pool_backward(const float *dy, const int32_t *index, float *dx, int64_t N, int64_t C, int64_t P, int64_t Q,
-                      int64_t H, int64_t W);
+int max_pool_backward(const float *dy, const int32_t *index, float *dx, int64_t kernel_h, int64_t kernel_w,
+                      int64_t stride_h, int64_t stride_w, int64_t pad_h, int64_t pad_w, int64_t dilation_h,
+                      int64_t dilation_w, int64_t N, int64_t C, int64_t P, int64_t Q, int64_t H, int64_t W);
 int ave_pool_forward(const float *x, float *y, int64_t kernel_h, int64_t kernel_w, int64_t stride_h, int64_t stride_w,
                      int64_t pad_h, int64_t pad_w, int64_t dilation_h, int64_t dilation_w, int64_t N, int64_t C,
                      int64_t H, int64_t W, int64_t P, int64_t Q);
@@ -233,14 +225,9 @@ int update_adam(float *w, float *g, float *h, float *v, float scale, float l2, f
 int sum_squares(const float *x, double *total, int64_t n, int64_t one);
 
 /* winograd */
-int winograd_forward(const float *x, const float *w, const float *scale, const float *bias, float *y, float *work,
-                     int64_t tile, int64_t pad_h, int64_t pad_w, int64_t dilation_h, int64_t dilation_w, bool relu,
-                     float slope, int64_t N, int64_t C, int64_t H, int64_t W, int64_t O, int64_t R, int64_t S,
-                     int64_t P, int64_t Q, int64_t work_size);
-int winograd_backward_data(const float *dy, const float *w, const float *bias, float *dx, float *work, int64_t tile,
-                           int64_t pad_h, int64_t pad_w, int64_t dilation_h, int64_t dilation_w, int64_t N, int64_t O,
-                           int64_t P, int64_t Q, int64_t C, int64_t R, int64_t S, int64_t H, int64_t W,
-                           int64_t work_size);
+int winograd_backward_weights(const float *x, const float *dy, float *dw, float *work, int64_t tile, int64_t pad_h,
+                              int64_t pad_w, int64_t dilation_h, int64_t dilation_w, int64_t N, int64_t C, int64_t H,
+                              int64_t W, int64_t O, int64_t P, int64_t Q, int64_t R, int64_t S, int64_t work_size);
 
 #pragma GCC visibility pop
 }

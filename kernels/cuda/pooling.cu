@@ -103,13 +103,22 @@ __global__ void average_backward_kernel(const float *dy, float *dx, Pooling pool
     }
 }
 
-__global__ void clear_kernel(float *x, int64_t n) {
-    EACH(i, n) x[i] = 0;
-}
-
-__global__ void max_backward_kernel(const float *dy, const int32_t *index, float *dx, int64_t outputs, int64_t pixels,
-                                    int64_t n) {
-    EACH(i, n) if (index[i] >= 0 && index[i] < pixels) atomicAdd(dx + i / outputs * pixels + index[i], dy[i]);
+/* What the windows that may hold a pixel have chosen it for, always added in the same order. */
+__global__ void max_backward_kernel(const float *dy, const int32_t *index, float *dx, Pooling pool, int64_t n) {
+    EACH(i, n) {
+        int64_t pixels = pool.size[0] * pool.size[1], outputs = pool.out[0] * pool.out[1];
+        int64_t pixel = i % pixels, map = i / pixels * outputs;
+        int64_t top, bottom, left, right;
+        readers(pool, 0, pixel / pool.size[1], &top, &bottom);
+        readers(pool, 1, pixel % pool.size[1], &left, &right);
+        float sum = 0;
+        for (int64_t p = top; p <= bottom; p++)
+            for (int64_t q = left; q <= right; q++) {
+                int64_t at = map + p * pool.out[1] + q;
+                if (index[at] == pixel) sum += dy[at];
+            }
+        dx[i] = sum;
+    }
 }
 
 __global__ void stochastic_forward_kernel(const float *x, const float *u, float *y, int32_t *index, Pooling pool,
@@ -161,10 +170,12 @@ int max_pool_forward(const float *x, float *y, int32_t *index, int64_t kernel_h,
     return launch_each(max_forward_kernel, N * C * P * Q, x, y, index, pool, N * C * P * Q);
 }
 
-int max_pool_backward(const float *dy, const int32_t *index, float *dx, int64_t N, int64_t C, int64_t P, int64_t Q,
-                      int64_t H, int64_t W) {
-    RETURN_IF_FAILED(launch_each(clear_kernel, N * C * H * W, dx, N * C * H * W));
-    return launch_each(max_backward_kernel, N * C * P * Q, dy, index, dx, P * Q, H * W, N * C * P * Q);
+int max_pool_backward(const float *dy, const int32_t *index, float *dx, int64_t kernel_h, int64_t kernel_w,
+                      int64_t stride_h, int64_t stride_w, int64_t pad_h, int64_t pad_w, int64_t dilation_h,
+                      int64_t dilation_w, int64_t N, int64_t C, int64_t P, int64_t Q, int64_t H, int64_t W) {
+    Pooling pool = POOLING;
+    if (!fits(pool)) return BAD_ARGUMENTS;
+    return launch_each(max_backward_kernel, N * C * H * W, dy, index, dx, pool, N * C * H * W);
 }
 
 int ave_pool_forward(const float *x, float *y, int64_t kernel_h, int64_t kernel_w, int64_t stride_h, int64_t stride_w,

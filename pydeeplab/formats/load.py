@@ -167,7 +167,7 @@ class _Loader:
                 report.loaded.append(name)
             elif not all(id(blob.data_storage) in self.storages for blob in blobs):
                 report.missing.append(name)
-                if kind not in _ZERO_IS_FINE and not blobs[0].read().any():
+                if kind not in _ZERO_IS_FINE and not blobs[0].look().any():
                     report.left_zero.append(name)
             if i in self.nonfinite:
                 report.nonfinite.append(name)

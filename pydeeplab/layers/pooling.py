@@ -120,7 +120,7 @@ class Pooling(Layer):
             return
         if not self._index_valid:
             self._find_indices(bottom[0], top[0])
-        self.kernels.max_pool_backward(dy, self._indices(top[0]), dx)
+        self.kernels.max_pool_backward(dy, self._indices(top[0]), dx, *self._used.arguments)
 
     def _find_indices(self, bottom: Blob, top: Blob) -> None:
         """Do what the TEST phase's forward left out."""

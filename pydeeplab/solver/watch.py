@@ -102,7 +102,7 @@ class Watch:
         causes = [self._blank_layers()]
         if not any(p.lr_mult for p in self._net.learnable_params):
             causes.append(" Every lr_mult is 0, so nothing is learnt.")
-        elif not any(p.blob.read_diff().any() for p in self._net.learnable_params if p.lr_mult):
+        elif not any(p.blob.look_diff().any() for p in self._net.learnable_params if p.lr_mult):
             causes.append(" All updates are 0: no gradient reaches a parameter.")
         guess = round(math.exp(loss)) if 0 < loss < 10 else 0
         if guess > 1 and abs(math.log(guess) - loss) < 1e-4:
@@ -111,7 +111,7 @@ class Watch:
         return f"the loss has been {loss:g} for {self._patience} iterations.{''.join(causes)}{advice}"
 
     def _blank_layers(self) -> str:
-        blank = [n for n, blobs in self._net.params.items() if len(blobs[0].shape) > 1 and not blobs[0].read().any()]
+        blank = [n for n, blobs in self._net.params.items() if len(blobs[0].shape) > 1 and not blobs[0].look().any()]
         if not blank:
             return ""
         names = ", ".join(blank[:5]) + (f" and {len(blank) - 5} more" if len(blank) > 5 else "")

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import pydeeplab
-from tests.support.backends import need_backend
+from pydeeplab.net import ENGINES
+from tests.support.backends import USABLE
 from tests.support.external import DATA
 from tests.support.kernels import relative_error
 
 FOLDER = DATA / "reference" / "layers"
-WAYS = [("cpu", "CAFFE", 1e-5), ("cpu", "DEFAULT", 1e-4), ("cuda-emulation", "CAFFE", 1e-5), ("cuda", "CAFFE", 1e-5)]
+WAYS = [(b, e, 1e-4 if e == "DEFAULT" else 1e-5) for b in USABLE if b != "reference" for e in ENGINES]
 """Backend, engine and the largest error as a share of an array's largest value."""
 
 with (FOLDER / "index.csv").open() as index:
@@ -33,7 +34,6 @@ def parameter(net: pydeeplab.Net, key: str) -> pydeeplab.Blob:
 @pytest.mark.parametrize(("backend", "engine", "tolerance"), WAYS)
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c["case"])
 def test_agrees_with_caffe(case: dict[str, str], backend: str, engine: str, tolerance: float) -> None:
-    need_backend(backend)
     text: Path = FOLDER / f"{case['case']}.prototxt"
     recorded = dict(np.load(FOLDER / f"{case['case']}.npz"))
     net = pydeeplab.Net(text, getattr(pydeeplab, case["phase"]), engine=engine, backend=backend)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from pydeeplab.backend.cuda.library import Unavailable, load_library
 from pydeeplab.layer import TRAIN
 from pydeeplab.net import ENGINES, Net
 from pydeeplab.proto import parse_net
+from tests.support.backends import USABLE
 from tests.support.kernels import relative_error
 
 
@@ -124,15 +124,9 @@ def check_gradient(
             )
     if not native:
         return
-    for backend, engine in [("cpu", engine) for engine in ENGINES] + _emulation():
-        fast = gradients(_build(text, phase, backend, np.float32, engine, freeze))
-        for name, gradient in exact.items():
-            error = relative_error(fast[name], gradient)
-            assert error <= native_tolerance, (
-                f"{backend} gradient ({engine}) of {name}: error {error:.3g} of the largest"
-            )
-
-
-def _emulation() -> list[tuple[str, str]]:
-    """The CUDA sources on the host, where they have been built."""
-    return [] if isinstance(load_library("cuda-emulation"), Unavailable) else [("cuda-emulation", "CAFFE")]
+    for backend in USABLE:
+        for engine in ENGINES if backend != "reference" else ():
+            fast = gradients(_build(text, phase, backend, np.float32, engine, freeze))
+            for name, gradient in exact.items():
+                error = relative_error(fast[name], gradient)
+                assert error <= native_tolerance, f"{backend} gradient ({engine}) of {name}: error {error:.3g}"

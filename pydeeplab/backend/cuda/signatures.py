@@ -70,6 +70,8 @@ def api_header() -> str:
     ]
     stem = ""
     for family, row in sorted(kernels().values(), key=lambda item: item[0]):
+        if row.only not in (None, "cuda"):
+            continue
         if family != stem:
             parts.append(f"\n/* {family} */")
             stem = family

@@ -44,7 +44,7 @@ def max_pool_forward(x, y, index, *window):
                 index[:, :, p, q][larger] = position
 
 
-def max_pool_backward(dy, index, dx):
+def max_pool_backward(dy, index, dx, *window):
     dx[...] = 0
     for plane in np.ndindex(*dx.shape[:2]):
         found = index[plane] >= 0

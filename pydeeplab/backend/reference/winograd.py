@@ -10,3 +10,7 @@ def winograd_forward(x, w, scale, bias, y, work, tile, pad_h, pad_w, dilation_h,
 
 def winograd_backward_data(dy, w, bias, dx, work, tile, *window):
     conv.conv_backward_data(dy, w, bias, dx, work, 1, 1, *window, 1)
+
+
+def winograd_backward_weights(x, dy, dw, work, tile, *window):
+    conv.conv_backward_weights(x, dy, dw, work, 1, 1, *window, 1)

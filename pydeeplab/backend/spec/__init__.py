@@ -54,7 +54,8 @@ class Kernel:
 
     ``source`` is the equation or Caffe layer that defines it. ``tolerance`` bounds the error against the reference
     backend, as a share of the largest value (0: equal).
-    ``variant_of`` names the kernel whose cases this faster variant must pass too.
+    ``variant_of`` names the kernel whose cases this faster variant must pass too. ``only`` names the one backend,
+    beside reference, that has it.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Kernel:
     source: str
     tolerance: float = 1e-5
     variant_of: str | None = None
+    only: str | None = None
 
     @property
     def sizes(self) -> list[str]:
@@ -69,7 +71,15 @@ class Kernel:
         return list(dict.fromkeys(d for a in self.arguments if isinstance(a, Array) for d in a.dims))
 
 
-def kernel(name: str, signature: str, *, source: str, tolerance: float = 1e-5, variant_of: str | None = None) -> Kernel:
+def kernel(
+    name: str,
+    signature: str,
+    *,
+    source: str,
+    tolerance: float = 1e-5,
+    variant_of: str | None = None,
+    only: str | None = None,
+) -> Kernel:
     """Parse ``signature`` (see the package docstring) into a row of the table."""
     arguments: list[Array | Scalar] = []
     for text in re.split(r",(?![^\[]*\])", signature):
@@ -83,7 +93,7 @@ def kernel(name: str, signature: str, *, source: str, tolerance: float = 1e-5, v
             arguments.append(Scalar(match[2], match[1]))
         else:
             raise ValueError(f"kernel {name}: cannot read argument '{text}'")
-    return Kernel(name, tuple(arguments), source, tolerance, variant_of)
+    return Kernel(name, tuple(arguments), source, tolerance, variant_of, only)
 
 
 def stems() -> list[str]:

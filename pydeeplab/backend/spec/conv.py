@@ -69,18 +69,21 @@ KERNELS = [
         FORWARD + CONVOLUTION,
         source="conv_forward, a few pixels at a time: columns holds at least 16 C R S / group elements, more is faster",
         variant_of="conv_forward",
+        only="cpu",
     ),
     kernel(
         "conv_backward_data_strips",
         BACKWARD_DATA + CONVOLUTION,
         source="conv_backward_data, a few channels and pixels at a time: columns holds at least 16 R S elements",
         variant_of="conv_backward_data",
+        only="cpu",
     ),
     kernel(
         "conv_backward_weights_strips",
         BACKWARD_WEIGHTS + CONVOLUTION,
         source="conv_backward_weights, a few taps and pixels at a time: columns holds at least 256 elements",
         variant_of="conv_backward_weights",
+        only="cpu",
     ),
     kernel(
         "conv_forward_packed",

@@ -18,8 +18,8 @@ KERNELS = [
     ),
     kernel(
         "max_pool_backward",
-        "in dy[N,C,P,Q], in index[N,C,P,Q]:int32, out dx[N,C,H,W]",
-        source="Caffe Pooling MAX: dx[index] += dy; an index of -1 takes nothing",
+        "in dy[N,C,P,Q], in index[N,C,P,Q]:int32, out dx[N,C,H,W], " + WINDOW,
+        source="Caffe Pooling MAX: dx[index] += dy; an index is -1, which takes nothing, or lies in its window",
     ),
     kernel(
         "ave_pool_forward",

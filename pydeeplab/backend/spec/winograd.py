@@ -15,11 +15,19 @@ KERNELS = [
         + ", bool relu, float slope",
         source="conv_forward_packed at stride 1 without groups; Lavin and Gray 2016",
         tolerance=2e-5,
+        only="cpu",
     ),
     kernel(
         "winograd_backward_data",
         "in dy[N,O,P,Q], in w[O,C,R,S], in? bias[C], out dx[N,C,H,W], " + WINDOW,
         source="the adjoint of winograd_forward without its epilogue, plus a bias; pad must not exceed 2 dilation",
+        tolerance=2e-5,
+        only="cpu",
+    ),
+    kernel(
+        "winograd_backward_weights",
+        "in x[N,C,H,W], in dy[N,O,P,Q], inout dw[O,C,R,S], " + WINDOW,
+        source="dw += the gradient of winograd_forward without its epilogue; the same for any number of threads",
         tolerance=2e-5,
     ),
 ]

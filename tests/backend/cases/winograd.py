@@ -57,6 +57,10 @@ def _backward_data(g: Geometry, tile: int, r: Arguments) -> list[Any]:
     return [g.y(r), g.w(r), bias, r.out(g.batch, g.channels, *g.size), *_window(g, tile, r)]
 
 
+def _backward_weights(g: Geometry, tile: int, r: Arguments) -> list[Any]:
+    return [g.x(r), g.y(r), g.w(r), *_window(g, tile, r)]
+
+
 def _fused(g: Geometry, slope: float) -> Case:
     return Case(
         "winograd_forward", lambda r: _forward(g, 4, r, relu=True, slope=slope), label=f"{g.label}-slope-{slope}"
@@ -67,4 +71,5 @@ CASES: list[Case] = [
     *_cases("winograd_forward", _forward, [*GEOMETRIES, WIDE_PAD]),
     *(_fused(g, slope) for g in GEOMETRIES[3:7] for slope in (0.0, 0.25)),
     *_cases("winograd_backward_data", _backward_data, GEOMETRIES),
+    *_cases("winograd_backward_weights", _backward_weights, [*GEOMETRIES, WIDE_PAD]),
 ]

@@ -1,0 +1,107 @@
+"""What the cases of the table cannot say about Winograd's kernels: scratch of any size, threads, bad arguments."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pydeeplab.backend import get_backend
+
+KERNELS = get_backend("cpu").kernels
+WINDOW = (2, 3, 2, 3)
+"""Pads and dilations."""
+
+
+def arrays() -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    shapes = {"x": (2, 21, 37, 40), "w": (130, 21, 3, 3), "y": (2, 130, 37, 40)}
+    return {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def run(operation: str, work: np.ndarray, tile: int = 4) -> np.ndarray:
+    a = arrays()
+    if operation == "forward":
+        made = np.full_like(a["y"], np.nan)
+        KERNELS.winograd_forward(a["x"], a["w"], None, None, made, work, tile, *WINDOW, False, 0.0)
+    elif operation == "backward_data":
+        made = np.full_like(a["x"], np.nan)
+        KERNELS.winograd_backward_data(a["y"], a["w"], None, made, work, tile, *WINDOW)
+    else:
+        made = np.zeros_like(a["w"])
+        KERNELS.winograd_backward_weights(a["x"], a["y"], made, work, tile, *WINDOW)
+    return made
+
+
+def scratch(count: int) -> np.ndarray:
+    return np.full(count, np.nan, np.float32)
+
+
+def least(operation: str) -> int:
+    with pytest.raises(ValueError, match="the scratch has 1 elements") as caught:
+        run(operation, scratch(1))
+    found = re.search(r"at least (\d+)", str(caught.value))
+    assert found
+    return int(found[1])
+
+
+OPERATIONS = ("forward", "backward_data", "backward_weights")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_scratch_does_not_change_the_result(operation: str) -> None:
+    smallest = least(operation)
+    expected = run(operation, scratch(2**23))
+    assert np.isfinite(expected).all()
+    for count in (smallest, smallest + 1, smallest * 5 // 4, 2 * smallest, 3 * smallest, 8 * smallest):
+        np.testing.assert_array_equal(run(operation, scratch(count)), expected)
+    with pytest.raises(ValueError, match=f"has {smallest - 1} elements"):
+        run(operation, scratch(smallest - 1))
+
+
+def test_nothing_is_written_behind_the_scratch() -> None:
+    for operation in OPERATIONS:
+        for tile in (2, 3, 4, 6):
+            memory = scratch(2**21)
+            run(operation, memory[: 2**20 + 5], tile)
+            assert np.isnan(memory[2**20 + 5 :]).all()
+
+
+SAVE = """
+import sys
+import numpy as np
+from tests.backend.test_winograd import OPERATIONS, run, scratch
+np.savez(sys.argv[1], *(run(operation, scratch(2**22)) for operation in OPERATIONS))
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 3, 16])
+def test_the_number_of_threads_does_not_change_the_result(threads: int, tmp_path: Path) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    subprocess.run([sys.executable, "-c", SAVE, str(tmp_path / "found.npz")], env=environment, check=True)
+    found = np.load(tmp_path / "found.npz")
+    for operation, name in zip(OPERATIONS, found.files, strict=True):
+        np.testing.assert_array_equal(found[name], run(operation, scratch(2**22)))
+
+
+def test_sizes_that_do_not_fit_are_refused() -> None:
+    a, work = arrays(), scratch(2**21)
+
+    def forward(w: np.ndarray, tile: int, *window: int) -> None:
+        KERNELS.winograd_forward(a["x"], w, None, None, a["y"], work, tile, *window, False, 0.0)
+
+    with pytest.raises(ValueError, match="a tile is 2, 3, 4 or 6 wide, got 5"):
+        forward(a["w"], 5, *WINDOW)
+    with pytest.raises(ValueError, match="positions of an axis: got 37, expected 35"):
+        forward(a["w"], 4, 1, 3, 2, 3)
+    with pytest.raises(ValueError, match="must be positive"):
+        forward(a["w"], 4, 2, 3, 0, 3)
+    with pytest.raises(ValueError, match="3 x 3 taps, got 3 x 1"):
+        forward(np.ascontiguousarray(a["w"][..., :1]), 4, *WINDOW)
+    with pytest.raises(ValueError, match="pad not negative"):
+        KERNELS.winograd_backward_data(a["y"], a["w"], None, a["x"], work, 4, 5, 3, 2, 3)

@@ -5,6 +5,7 @@ from. `LargeFOV`, `ASPP` and `Plain` are its heads.
 """
 
 from pydeeplab.densify.convert import Densified, densify
+from pydeeplab.densify.grid import Grid
 from pydeeplab.densify.head import ASPP, Head, LargeFOV, Plain
 from pydeeplab.densify.report import LayerReport, Side
 from pydeeplab.densify.windows import WINDOWS, Windows
@@ -13,6 +14,7 @@ __all__ = [
     "ASPP",
     "WINDOWS",
     "Densified",
+    "Grid",
     "Head",
     "LargeFOV",
     "LayerReport",

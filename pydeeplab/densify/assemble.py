@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,7 @@ from pydeeplab.networks.datasets import Dataset
 __all__ = ["KINDS", "RESERVED", "Plan", "Source"]
 
 KINDS = ("train", "test", "deploy")
+Arrays = Sequence[NDArray[np.float32]]
 MSRA = {"type": "msra"}
 RESERVED = {"accuracy", "data_dim", "data_pad", "data_res05", "data_res075", "fc_fusion", "label", "loss", "silence"}
 """Names of layers and blobs around a trunk."""
@@ -50,7 +51,7 @@ class Source:
     layer: str = ""
     shape: tuple[int, ...] = ()
     window: tuple[int, int] | None = None
-    arrays: Sequence[NDArray[np.float32]] = field(default=(), repr=False)
+    arrays: Arrays = field(default=(), repr=False)
 
 
 @dataclass
@@ -110,7 +111,7 @@ class Plan:
         return height, width
 
     def build(self, kind: str, *, batch_size: int) -> tuple[NetBuilder, dict[str, Source]]:
-        """One of the nets, and where the parameters of its layers come from."""
+        """One of the nets, and where the parameters of its layers come from: with their values for the last kind."""
         return _Writer(self, kind).write(batch_size)
 
 
@@ -183,8 +184,12 @@ class _Writer:
             blob_names[:] = [names.get(name, name + suffix) for name in blob_names]
         add_layer(self.net, copy, site.top_shapes[0][1] if len(site.top_shapes[0]) > 1 else 0)
         if blobs and not suffix:
-            arrays = () if site.name in plan.subject.absent else site.arrays
+            arrays = self._arrays(site, lambda: site.arrays)
             self.sources[site.name] = Source("kept", site.name, site.layer.blobs[0].shape, arrays=arrays)
+
+    def _arrays(self, site: Site, make: Callable[[], Arrays]) -> Arrays:
+        """What ``make`` gives, for layers that weights were given for; once, not for each of the nets."""
+        return make() if self.kind == KINDS[-1] and site.name not in self.plan.subject.absent else ()
 
     # The head ------------------------------------------------------------------------------------------------------
 
@@ -215,7 +220,7 @@ class _Writer:
                 rates = ((rate, rate) if rate else plan.rate) if site.name == first else (1, 1)
                 blob = self._convolution(layer, name, blob, rates, site.name + branch)
                 if not suffix:
-                    arrays = () if site.name in plan.subject.absent else layer.arrays()
+                    arrays = self._arrays(site, layer.arrays)
                     self.sources[name] = Source(layer.how, site.name, layer.shape, layer.map_shape[1:], arrays)
             else:
                 blob = self._pointwise(site, name, blob, layer, site.name + branch)
@@ -238,8 +243,7 @@ class _Writer:
         copy.name = name
         copy.bottom[:], copy.top[:] = [blob], [blob if in_place else name]
         if site.layer.blobs and name == shared_as:
-            absent = site.name in plan.subject.absent
-            arrays = [] if absent else [before.thinned(array) for array in site.arrays]
+            arrays = self._arrays(site, lambda: [before.thinned(array) for array in site.arrays])
             shape = arrays[0].shape if arrays else ()
             self.sources[name] = Source(before.kept_filters, site.name, shape, arrays=arrays)
         return add_layer(net, copy, net.blobs[blob])

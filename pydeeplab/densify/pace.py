@@ -16,7 +16,7 @@ Pair = tuple[Fraction, Fraction]
 
 POINTWISE = {
     "AbsVal", "BN", "BNLL", "BatchNorm", "Bias", "Clip", "Concat", "Dropout", "ELU", "Eltwise", "Exp", "Log", "PReLU",
-    "Power", "ReLU", "Scale", "Sigmoid", "Slice", "Softmax", "SpatialProduct", "Swish", "TanH", "Threshold",
+    "Power", "ReLU", "Scale", "Sigmoid", "Slice", "Softmax", "SpatialProduct", "Split", "Swish", "TanH", "Threshold",
 }  # fmt: skip
 """Layers whose every element depends on nothing but the elements in its place."""
 

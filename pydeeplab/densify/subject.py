@@ -206,42 +206,48 @@ def _sites(net: Net, source: NetSource) -> list[Site]:
 
 
 def _divide(sites: list[Site], net: Net) -> Subject:
-    needed = _leading_to(sites, sites[-1])
+    needed = _leading_to(sites, sites[-1].param.top)
+    classifier, behind = _classifier(needed)
+    trunk, chain = _split_chain(_leading_to(needed[: needed.index(classifier)], classifier.param.bottom), classifier)
+    trunk = [site for site in trunk if site.param.type != "Input"]
+    if not any(site.param.type in ("Convolution", "Pooling") for site in trunk):
+        raise UsageError(
+            "the net has no convolution or pooling before its fully connected layers: there is no map of features that "
+            "could be made dense. Give a net for images, such as VGG-16, ResNet or SqueezeNet."
+        )
+    replaced = [site for site in chain if site.param.type in VIEWS or site.covers_map]
+    kept = [site for site in chain if site not in replaced]
+    first = next((i for i, site in enumerate(kept) if site.param.type == "InnerProduct"), len(kept))
+    last = _renamed(kept[:first], str(trunk[-1].param.top[0]))
+    return Subject(
+        name=net.name,
+        net=net,
+        image=net.inputs[0],
+        trunk=trunk + kept[:first],
+        last=last,
+        hidden=kept[first:],
+        classifier=classifier,
+        dropped={
+            **{site.name: "a side branch, not on the way to the classifier" for site in sites if site not in needed},
+            **{site.name: "behind the classifier" for site in behind},
+            **{site.name: "the classifier goes on every element of the map instead" for site in replaced},
+        },
+    )
+
+
+def _classifier(needed: list[Site]) -> tuple[Site, list[Site]]:
+    """The last layer with weights, and what stands behind it."""
     weighted = [i for i, site in enumerate(needed) if site.param.type in ("InnerProduct", "Convolution")]
     if not weighted:
         raise UsageError("the net has no layer with weights that could be its classifier; is it a classification net?")
-    classifier = needed[weighted[-1]]
-    for site in needed[weighted[-1] + 1 :]:
+    classifier, behind = needed[weighted[-1]], needed[weighted[-1] + 1 :]
+    for site in behind:
         if site.param.type in ENLARGING or len(site.param.bottom) > 1:
             raise site.error(
                 f"behind the last layer with weights, '{classifier.name}', scores are enlarged or combined: this is a "
                 "segmentation net already. Give the classification net that it was made from."
             )
-    before = _leading_to(needed[: weighted[-1]], blobs=classifier.param.bottom)
-    trunk, chain = _split_chain(before, classifier)
-    dropped = {s.name: "a side branch, not on the way to the classifier" for s in sites if s not in needed}
-    dropped |= {s.name: "behind the classifier" for s in needed[weighted[-1] + 1 :]}
-    first = next((i for i, s in enumerate(chain) if s.param.type == "InnerProduct"), len(chain))
-    for site in [s for s in chain if s.param.type in VIEWS or s.covers_map]:
-        dropped[site.name] = "the classifier goes on every element of the map instead"
-    kept = [s for s in chain if s.name not in dropped]
-    image = net.inputs[0]
-    trunk_sites = [s for s in trunk if s.param.type != "Input"]
-    if not any(s.param.type in ("Convolution", "Pooling") for s in trunk_sites):
-        raise UsageError(
-            "the net has no convolution or pooling before its fully connected layers: there is no map of features that "
-            "could be made dense. Give a net for images, such as VGG-16, ResNet or SqueezeNet."
-        )
-    last = _output(trunk_sites, image)
-    pointwise = [s for s in kept if chain.index(s) < first]
-    return Subject(
-        str(net.name), net, image, trunk_sites + pointwise, _renamed(pointwise, last),
-        [s for s in kept if chain.index(s) >= first], classifier, dropped,
-    )  # fmt: skip
-
-
-def _output(trunk: list[Site], image: str) -> str:
-    return str(trunk[-1].param.top[0]) if trunk else image
+    return classifier, behind
 
 
 def _renamed(pointwise: list[Site], last: str) -> str:
@@ -254,9 +260,9 @@ def _renamed(pointwise: list[Site], last: str) -> str:
     return last
 
 
-def _leading_to(sites: list[Site], last: Site | None = None, *, blobs: Sequence[str] = ()) -> list[Site]:
-    """The layers that compute the tops of ``last``, or these blobs."""
-    needed = set(last.param.top if last else blobs)
+def _leading_to(sites: list[Site], blobs: Sequence[str]) -> list[Site]:
+    """The layers that compute these blobs."""
+    needed = set(blobs)
     kept = []
     for site in reversed(sites):
         if needed.intersection(site.param.top):

@@ -15,8 +15,9 @@ typedef struct {
     Axis y, x;
 } Winograd;
 
-/* Floats of scratch without which the passes below cannot run; with more they run faster. */
+/* Floats of scratch without which winograd_forward and winograd_backward_weights cannot run; with more they are faster. */
 ptrdiff_t winograd_least(const Winograd *problem);
+ptrdiff_t winograd_gradient_least(const Winograd *problem);
 
 /* `adjoint`: w is [channels, outputs, 3, 3], and turned by half a turn; otherwise [outputs, channels, 3, 3]. */
 void winograd_forward(const Winograd *problem, const float *image, const float *w, int adjoint, Epilogue epilogue, float *made,

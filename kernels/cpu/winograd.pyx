@@ -24,8 +24,11 @@ cdef extern from "winograd.h" nogil:
 
     Axis axis_of(ptrdiff_t size, ptrdiff_t out, ptrdiff_t pad, ptrdiff_t rate, ptrdiff_t m)
     ptrdiff_t winograd_least(const Winograd *problem)
+    ptrdiff_t winograd_gradient_least(const Winograd *problem)
     void c_forward "winograd_forward"(
         const Winograd *, const float *, const float *, int, Epilogue, float *, float *, ptrdiff_t)
+    void c_backward_weights "winograd_backward_weights"(
+        const Winograd *, const float *, const float *, float *, float *, ptrdiff_t)
 
 
 cdef inline const float *optional(const float[::1] values) noexcept:
@@ -44,29 +47,31 @@ cdef Axis axis(ptrdiff_t size, ptrdiff_t out, ptrdiff_t pad, ptrdiff_t rate, ptr
     return axis_of(size, out, pad, rate, tile)
 
 
-cdef Winograd between(const float[:, :, :, ::1] x, const float[:, :, :, ::1] y, const float[:, :, :, ::1] w, float[::1] work,
-                      ptrdiff_t tile, ptrdiff_t pad_h, ptrdiff_t pad_w, ptrdiff_t dilation_h,
-                      ptrdiff_t dilation_w) except *:
-    """The convolution that reads x and makes y; it must have its least scratch."""
+cdef Winograd between(const float[:, :, :, ::1] x, const float[:, :, :, ::1] y, const float[:, :, :, ::1] w, ptrdiff_t tile,
+                      ptrdiff_t pad_h, ptrdiff_t pad_w, ptrdiff_t dilation_h, ptrdiff_t dilation_w) except *:
+    """The convolution that reads x and makes y."""
     cdef Winograd problem
-    cdef ptrdiff_t wanted
     if w.shape[2] != 3 or w.shape[3] != 3:
         raise ValueError(f"kernels must be of 3 x 3 taps, got {w.shape[2]} x {w.shape[3]}")
     problem.batch, problem.channels, problem.outputs = x.shape[0], x.shape[1], y.shape[1]
     problem.y = axis(x.shape[2], y.shape[2], pad_h, dilation_h, tile)
     problem.x = axis(x.shape[3], y.shape[3], pad_w, dilation_w, tile)
-    wanted = winograd_least(&problem)
-    if work.shape[0] < wanted:
-        raise ValueError(f"the scratch has {work.shape[0]} elements; at least {wanted} are needed")
     return problem
+
+
+cdef int roomy(ptrdiff_t got, ptrdiff_t wanted) except -1:
+    if got < wanted:
+        raise ValueError(f"the scratch has {got} elements; at least {wanted} are needed")
+    return 0
 
 
 def winograd_forward(const float[:, :, :, ::1] x, const float[:, :, :, ::1] w, const float[::1] scale, const float[::1] bias,
                      float[:, :, :, ::1] y, float[::1] work, ptrdiff_t tile, ptrdiff_t pad_h, ptrdiff_t pad_w,
                      ptrdiff_t dilation_h, ptrdiff_t dilation_w, bint relu, float slope):
-    cdef Winograd problem = between(x, y, w, work, tile, pad_h, pad_w, dilation_h, dilation_w)
+    cdef Winograd problem = between(x, y, w, tile, pad_h, pad_w, dilation_h, dilation_w)
     cdef Epilogue epilogue = Epilogue(optional(scale), optional(bias), relu, slope)
     cdef ptrdiff_t size = work.shape[0]
+    roomy(size, winograd_least(&problem))
     if y.size:
         with nogil:
             c_forward(&problem, &x[0, 0, 0, 0], &w[0, 0, 0, 0], 0, epilogue, &y[0, 0, 0, 0], &work[0], size)
@@ -75,10 +80,20 @@ def winograd_forward(const float[:, :, :, ::1] x, const float[:, :, :, ::1] w, c
 def winograd_backward_data(const float[:, :, :, ::1] dy, const float[:, :, :, ::1] w, const float[::1] bias,
                            float[:, :, :, ::1] dx, float[::1] work, ptrdiff_t tile, ptrdiff_t pad_h, ptrdiff_t pad_w,
                            ptrdiff_t dilation_h, ptrdiff_t dilation_w):
-    cdef Winograd problem = between(dy, dx, w, work, tile, 2 * dilation_h - pad_h, 2 * dilation_w - pad_w, dilation_h,
-                                    dilation_w)
+    cdef Winograd problem = between(dy, dx, w, tile, 2 * dilation_h - pad_h, 2 * dilation_w - pad_w, dilation_h, dilation_w)
     cdef Epilogue epilogue = Epilogue(NULL, optional(bias), 0, 0)
     cdef ptrdiff_t size = work.shape[0]
+    roomy(size, winograd_least(&problem))
     if dx.size:
         with nogil:
             c_forward(&problem, &dy[0, 0, 0, 0], &w[0, 0, 0, 0], 1, epilogue, &dx[0, 0, 0, 0], &work[0], size)
+
+
+def winograd_backward_weights(const float[:, :, :, ::1] x, const float[:, :, :, ::1] dy, float[:, :, :, ::1] dw, float[::1] work,
+                              ptrdiff_t tile, ptrdiff_t pad_h, ptrdiff_t pad_w, ptrdiff_t dilation_h, ptrdiff_t dilation_w):
+    cdef Winograd problem = between(x, dy, dw, tile, pad_h, pad_w, dilation_h, dilation_w)
+    cdef ptrdiff_t size = work.shape[0]
+    roomy(size, winograd_gradient_least(&problem))
+    if dy.size:
+        with nogil:
+            c_backward_weights(&problem, &x[0, 0, 0, 0], &dy[0, 0, 0, 0], &dw[0, 0, 0, 0], &work[0], size)

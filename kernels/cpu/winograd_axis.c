@@ -19,16 +19,19 @@ ptrdiff_t input_line_size(const Axis *axis) { return axis->m * axis->tiles + 2 *
 
 ptrdiff_t output_line_size(const Axis *axis) { return axis->m * axis->tiles + 8; }
 
-void tile_places(const Axis *axis, int32_t *output, int32_t *at)
+void tile_outputs(const Axis *axis, int32_t *output)
 {
-    ptrdiff_t t = 0;
-    for (ptrdiff_t p = 0; p < axis->phases; p++) {
-        const ptrdiff_t count = tiles_of_phase(axis, p);
-        for (ptrdiff_t k = 0; k < count; k++, t++) {
-            output[t] = (int32_t)(p + axis->rate * axis->m * k);
-            at[t] = (int32_t)(axis->m * t + 2 * p);
-        }
-    }
+    for (ptrdiff_t p = 0; p < axis->phases; p++)
+        for (ptrdiff_t k = 0; k < tiles_of_phase(axis, p); k++)
+            *output++ = (int32_t)(p + axis->rate * axis->m * k);
+}
+
+void tile_inputs(const Axis *axis, int32_t *at)
+{
+    ptrdiff_t begin = 0;
+    for (ptrdiff_t p = 0; p < axis->phases; p++, begin += 2)
+        for (ptrdiff_t k = 0; k < tiles_of_phase(axis, p); k++, begin += axis->m)
+            *at++ = (int32_t)begin;
 }
 
 /* Places of the samples origin + p + rate e of every phase p, e < m tiles + more, that lie in 0..size. */

@@ -26,8 +26,11 @@ Axis axis_of(ptrdiff_t size, ptrdiff_t out, ptrdiff_t pad, ptrdiff_t rate, ptrdi
 ptrdiff_t input_line_size(const Axis *axis);
 ptrdiff_t output_line_size(const Axis *axis);
 
-/* The first output of every tile, and where the tile begins in a line of input. */
-void tile_places(const Axis *axis, int32_t *output, int32_t *at);
+/* The first output of every tile. */
+void tile_outputs(const Axis *axis, int32_t *output);
+
+/* Where every tile begins in a line of input. */
+void tile_inputs(const Axis *axis, int32_t *at);
 
 /* Which samples of a line lie in the image; returns their number, at most that of the image. */
 ptrdiff_t input_places(const Axis *axis, Place *places);

@@ -1,8 +1,7 @@
 #include <omp.h>
 #include <string.h>
 
-#include "gemm_tile_body.h"
-#include "winograd_lines.h"
+#include "winograd_plan.h"
 
 enum { CHANNELS_AT_ONCE = 32 };
 
@@ -12,11 +11,11 @@ static float *own_plane(const Plan *plan) { return plan->planes + omp_get_thread
 static void transform_tiles(const Plan *plan, const float *image, ptrdiff_t channel, ptrdiff_t first, ptrdiff_t count)
 {
     float *plane = own_plane(plan);
-    read_lines(plan, image, channel, first, count, plane);
+    read_lines(&plan->lines, image, channel, first, count, plane);
     const ptrdiff_t tiles = count * plan->problem->x.tiles;
     for (ptrdiff_t t = 0; t < tiles; t += LANES) {
-        float *to = plan->tiles + t / PANEL * plan->values * plan->tile_step + channel * PANEL + t % PANEL;
-        plan->transforms->input(plane, plan->tile_in + t, plan->line_in, to, plan->tile_step);
+        float *to = plan->tiles + t / PANEL * plan->lines.values * plan->tile_step + channel * PANEL + t % PANEL;
+        plan->transforms->input(plane, plan->tile_in + t, plan->lines.size_in, to, plan->tile_step);
     }
 }
 
@@ -48,7 +47,7 @@ static void transform_filters(const Plan *plan, const float *w, int adjoint, con
         for (ptrdiff_t l = 0; l < LANES; l++)
             filters[l] += steps[l];
     }
-    for (ptrdiff_t v = 0; v < plan->values; v++)
+    for (ptrdiff_t v = 0; v < plan->lines.values; v++)
         memcpy(plan->filters + block * plan->block_step + (end - 1) * BLOCK + v * plan->filter_step, last + v * LANES,
                BLOCK * sizeof(float));
 }
@@ -59,7 +58,7 @@ static void multiply_value(const Plan *plan, ptrdiff_t blocks, ptrdiff_t value, 
     const ptrdiff_t channels = plan->problem->channels;
     for (ptrdiff_t k = 0; k < channels; k += DEPTH)
         for (ptrdiff_t panel = begin; panel < end; panel++) {
-            const ptrdiff_t at = panel * plan->values + value;
+            const ptrdiff_t at = panel * plan->lines.values + value;
             plan->multiply(least(DEPTH, channels - k), blocks, plan->filters + value * plan->filter_step + k * BLOCK, BLOCK,
                            plan->block_step, plan->tiles + at * plan->tile_step + k * PANEL,
                            plan->products + at * plan->product_step, BLOCK * PANEL, k > 0);
@@ -73,10 +72,10 @@ static void transform_output(const Plan *plan, Epilogue epilogue, ptrdiff_t outp
     float *plane = own_plane(plan) + plan->plane_in;
     const ptrdiff_t tiles = count * plan->problem->x.tiles;
     for (ptrdiff_t t = 0; t < tiles; t += LANES) {
-        const float *from = plan->products + t / PANEL * plan->values * plan->product_step + place * PANEL + t % PANEL;
-        plan->transforms->output(from, plan->product_step, plane, plan->tile_out + t, plan->line_out);
+        const float *from = plan->products + t / PANEL * plan->lines.values * plan->product_step + place * PANEL + t % PANEL;
+        plan->transforms->output(from, plan->product_step, plane, plan->tile_out + t, plan->lines.size_out);
     }
-    write_lines(plan, plane, epilogue, output, first, count, made);
+    write_lines(&plan->lines, plane, epilogue, output, first, count, made);
 }
 
 /* The smallest number of parts of each of `units` equal units of work such that all threads have much the same. */
@@ -100,13 +99,13 @@ void winograd_forward(const Winograd *problem, const float *image, const float *
         memset(own_plane(&plan), 0, plan.plane_in * sizeof(float));
         for (ptrdiff_t row = 0; row < plan.rows; row += plan.rows_at_once) {
             const ptrdiff_t count = least(plan.rows_at_once, plan.rows - row);
-            const ptrdiff_t panels = panels_of(count * problem->x.tiles), parts = parts_for(plan.values, panels);
+            const ptrdiff_t panels = over(count * problem->x.tiles, PANEL), parts = parts_for(plan.lines.values, panels);
 #pragma omp for schedule(dynamic) nowait
             for (ptrdiff_t c = 0; c < channels; c++)
                 transform_tiles(&plan, image, c, row, count);
             for (ptrdiff_t o = 0; o < outputs; o += plan.outputs_at_once) {
-                const ptrdiff_t some = least(plan.outputs_at_once, outputs - o), blocks = blocks_of(some);
-                const ptrdiff_t runs = (channels + CHANNELS_AT_ONCE - 1) / CHANNELS_AT_ONCE;
+                const ptrdiff_t some = least(plan.outputs_at_once, outputs - o), blocks = over(some, BLOCK);
+                const ptrdiff_t runs = over(channels, CHANNELS_AT_ONCE);
                 if (!kept || row == 0)
 #pragma omp for schedule(dynamic) nowait
                     for (ptrdiff_t unit = 0; unit < blocks * runs; unit++) {
@@ -116,7 +115,7 @@ void winograd_forward(const Winograd *problem, const float *image, const float *
                     }
 #pragma omp barrier
 #pragma omp for schedule(dynamic)
-                for (ptrdiff_t unit = 0; unit < plan.values * parts; unit++) {
+                for (ptrdiff_t unit = 0; unit < plan.lines.values * parts; unit++) {
                     const ptrdiff_t part = unit % parts;
                     multiply_value(&plan, blocks, unit / parts, part * panels / parts, (part + 1) * panels / parts);
                 }

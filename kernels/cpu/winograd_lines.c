@@ -4,28 +4,77 @@
 
 #include "simd.h"
 
-static void read_line(const Plan *plan, const float *row, float *line)
+static ptrdiff_t lay_out(Lines *lines, float *memory)
 {
-    if (plan->problem->x.rate == 1) {
-        memcpy(line + plan->in[0].at, row + plan->in[0].pixel, plan->ins * sizeof(float));
-        return;
-    }
-    for (ptrdiff_t i = 0; i < plan->ins; i++)
-        line[plan->in[i].at] = row[plan->in[i].pixel];
+    const Winograd *p = lines->problem;
+    ptrdiff_t used = 0;
+    lines->row_output = place(memory, &used, p->y.tiles);
+    lines->column_at = place(memory, &used, p->x.tiles);
+    lines->in = place(memory, &used, 2 * p->x.size);
+    lines->out = place(memory, &used, 2 * p->x.out);
+    return used;
 }
 
-void read_lines(const Plan *plan, const float *images, ptrdiff_t channel, ptrdiff_t first, ptrdiff_t count, float *plane)
+ptrdiff_t lines_room(const Winograd *problem)
 {
-    const Winograd *p = plan->problem;
+    Lines lines = {.problem = problem};
+    return lay_out(&lines, NULL);
+}
+
+Lines lines_in(const Winograd *problem, float *memory)
+{
+    const ptrdiff_t m = problem->y.m, n = m + 2;
+    Lines lines = {.problem = problem, .m = m, .n = n, .values = n * n};
+    lines.size_in = input_line_size(&problem->x);
+    lines.size_out = output_line_size(&problem->x);
+    lay_out(&lines, memory);
+    if (memory) {
+        tile_outputs(&problem->y, lines.row_output);
+        tile_inputs(&problem->x, lines.column_at);
+        lines.ins = input_places(&problem->x, lines.in);
+        lines.outs = output_places(&problem->x, lines.out);
+    }
+    return lines;
+}
+
+static void read_line(const Place *places, ptrdiff_t count, ptrdiff_t rate, const float *row, float *line)
+{
+    if (rate == 1 && count)
+        memcpy(line + places[0].at, row + places[0].pixel, count * sizeof(float));
+    else
+        for (ptrdiff_t i = 0; i < count; i++)
+            line[places[i].at] = row[places[i].pixel];
+}
+
+void read_lines(const Lines *lines, const float *images, ptrdiff_t channel, ptrdiff_t first, ptrdiff_t count, float *plane)
+{
+    const Winograd *p = lines->problem;
     for (ptrdiff_t r = first; r < first + count; r++) {
         const float *image = images + (r / p->y.tiles * p->channels + channel) * p->y.size * p->x.size;
-        const ptrdiff_t top = plan->row_output[r % p->y.tiles] - p->y.pad;
-        for (ptrdiff_t i = 0; i < plan->n; i++, plane += plan->line_in) {
+        const ptrdiff_t top = lines->row_output[r % p->y.tiles] - p->y.pad;
+        for (ptrdiff_t i = 0; i < lines->n; i++, plane += lines->size_in) {
             const ptrdiff_t y = top + i * p->y.rate;
-            if (y < 0 || y >= p->y.size || !plan->ins)
-                memset(plane, 0, plan->line_in * sizeof(float));
+            if (y < 0 || y >= p->y.size)
+                memset(plane, 0, lines->size_in * sizeof(float));
             else
-                read_line(plan, image + y * p->x.size, plane);
+                read_line(lines->in, lines->ins, p->x.rate, image + y * p->x.size, plane);
+        }
+    }
+}
+
+void read_output_lines(const Lines *lines, const float *gradients, ptrdiff_t output, ptrdiff_t first, ptrdiff_t count,
+                       float *plane)
+{
+    const Winograd *p = lines->problem;
+    for (ptrdiff_t r = first; r < first + count; r++) {
+        const float *image = gradients + (r / p->y.tiles * p->outputs + output) * p->y.out * p->x.out;
+        const ptrdiff_t top = lines->row_output[r % p->y.tiles];
+        for (ptrdiff_t i = 0; i < lines->m; i++, plane += lines->size_out) {
+            const ptrdiff_t y = top + i * p->y.rate;
+            if (y >= p->y.out)
+                memset(plane, 0, lines->size_out * sizeof(float));
+            else
+                read_line(lines->out, lines->outs, p->x.rate, image + y * p->x.out, plane);
         }
     }
 }
@@ -40,27 +89,27 @@ VECTORISED static void write_row(const float *line, float *row, ptrdiff_t n, flo
             row[i] = line[i] + bias;
 }
 
-static void write_line(const Plan *plan, const float *line, Epilogue epilogue, float bias, float *row)
+static void write_line(const Lines *lines, const float *line, Epilogue epilogue, float bias, float *row)
 {
-    if (plan->problem->x.rate == 1) {
-        write_row(line, row, plan->problem->x.out, bias, epilogue.relu, epilogue.slope);
+    if (lines->problem->x.rate == 1) {
+        write_row(line, row, lines->problem->x.out, bias, epilogue.relu, epilogue.slope);
         return;
     }
-    for (ptrdiff_t i = 0; i < plan->outs; i++) {
-        const float value = line[plan->out[i].at] + bias;
-        row[plan->out[i].pixel] = epilogue.relu ? rectified(value, epilogue.slope) : value;
+    for (ptrdiff_t i = 0; i < lines->outs; i++) {
+        const float value = line[lines->out[i].at] + bias;
+        row[lines->out[i].pixel] = epilogue.relu ? rectified(value, epilogue.slope) : value;
     }
 }
 
-void write_lines(const Plan *plan, const float *plane, Epilogue epilogue, ptrdiff_t output, ptrdiff_t first, ptrdiff_t count,
+void write_lines(const Lines *lines, const float *plane, Epilogue epilogue, ptrdiff_t output, ptrdiff_t first, ptrdiff_t count,
                  float *images)
 {
-    const Winograd *p = plan->problem;
+    const Winograd *p = lines->problem;
     const float bias = epilogue.bias ? epilogue.bias[output] : 0.0f;
-    for (ptrdiff_t r = first; r < first + count; r++, plane += plan->m * plan->line_out) {
+    for (ptrdiff_t r = first; r < first + count; r++, plane += lines->m * lines->size_out) {
         float *image = images + (r / p->y.tiles * p->outputs + output) * p->y.out * p->x.out;
-        const ptrdiff_t top = plan->row_output[r % p->y.tiles];
-        for (ptrdiff_t i = 0; i < plan->m && top + i * p->y.rate < p->y.out; i++)
-            write_line(plan, plane + i * plan->line_out, epilogue, bias, image + (top + i * p->y.rate) * p->x.out);
+        const ptrdiff_t top = lines->row_output[r % p->y.tiles];
+        for (ptrdiff_t i = 0; i < lines->m && top + i * p->y.rate < p->y.out; i++)
+            write_line(lines, plane + i * lines->size_out, epilogue, bias, image + (top + i * p->y.rate) * p->x.out);
     }
 }

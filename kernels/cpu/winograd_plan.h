@@ -1,22 +1,18 @@
-/* How the work of a Winograd convolution is cut into parts, and where they lie in the scratch. */
+/* How a forward pass is cut into parts, and where they lie in the scratch. */
 #ifndef PYDEEPLAB_WINOGRAD_PLAN_H
 #define PYDEEPLAB_WINOGRAD_PLAN_H
 
 #include "gemm_tile.h"
-#include "winograd.h"
+#include "winograd_lines.h"
 #include "winograd_transforms.h"
 
 typedef struct {
     const Winograd *problem;
+    Lines lines;
     const Transforms *transforms;
     PanelProduct multiply;
-    ptrdiff_t m, n, values;            /* of a transformed tile: n n */
     ptrdiff_t rows, rows_at_once;      /* rows of tiles, over all images */
     ptrdiff_t outputs_at_once;         /* a multiple of BLOCK, or all */
-    ptrdiff_t line_in, line_out;       /* floats of a line */
-    int32_t *row_output, *column_output, *column_at;
-    Place *in, *out;
-    ptrdiff_t ins, outs;
     int32_t *tile_in, *tile_out;       /* where the tiles that are made at once lie in a thread's planes */
     float *planes;                     /* a thread's: first what tiles are read from, then what they are written to */
     ptrdiff_t plane_in, plane;
@@ -28,10 +24,5 @@ typedef struct {
 
 /* Fit a plan for a forward pass into the scratch. */
 Plan winograd_plan(const Winograd *problem, float *scratch, ptrdiff_t size);
-
-static inline ptrdiff_t panels_of(ptrdiff_t tiles) { return (tiles + PANEL - 1) / PANEL; }
-static inline ptrdiff_t blocks_of(ptrdiff_t outputs) { return (outputs + BLOCK - 1) / BLOCK; }
-static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
 #endif

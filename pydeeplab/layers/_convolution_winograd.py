@@ -19,6 +19,9 @@ TILES = (2, 3, 4, 6)
 SCRATCH_ELEMENTS = 2**23
 """What a pass may use at a time unless a single row of tiles needs more: 32 MB."""
 
+GRADIENT_ELEMENTS = 10 * 2**20
+"""The same for the gradient of the weights."""
+
 OUTPUTS_AT_ONCE = 96
 """Outputs whose transformed filters are in memory at a time, unless all of them are small."""
 
@@ -27,6 +30,15 @@ PANEL = 16
 
 BLOCK = 6
 """Outputs that are multiplied together."""
+
+DEPTH = 256
+"""Tiles that the gradient of the weights sums at a time, or a row of tiles if that is more."""
+
+GRADIENT_OUTPUTS = 24
+"""Fewest outputs whose gradients are summed at a time."""
+
+LANES = 8
+"""Channels or outputs whose tiles are transformed together."""
 
 TRANSFORM_COST = 16.0
 """Multiply-adds that the transform of one value of a tile costs, as measured."""
@@ -71,11 +83,15 @@ class WinogradEngine(ColumnsEngine):
         self._tile = tile
         self._window_arguments = (*problem.window.pad, *problem.window.dilation)
 
+    def _grid(self, out: tuple[int, ...]) -> tuple[int, int, int]:
+        """Rows and columns of tiles of an image, and room for a line of samples."""
+        rates = self._problem.window.dilation
+        rows, columns = (count_tiles(n, r, self._tile) for n, r in zip(out, rates, strict=True))
+        return rows, columns, self._tile * columns + 2 * min(rates[1], out[1]) + 16
+
     def _scratch(self, out: tuple[int, ...], image: tuple[int, ...], inputs: int, outputs: int) -> NDArray[Any]:
         """All tiles and some filters if they fit into `SCRATCH_ELEMENTS`, at least one row of tiles and a block."""
-        tile, rates = self._tile, self._problem.window.dilation
-        rows, columns = (count_tiles(n, r, tile) for n, r in zip(out, rates, strict=True))
-        line = tile * columns + 2 * min(rates[1], out[1]) + 16
+        tile, (rows, columns, line) = self._tile, self._grid(out)
 
         def room(rows_at_once: int, outputs_at_once: int) -> int:
             values, tiles = (tile + 2) ** 2, rows_at_once * columns + PANEL
@@ -105,3 +121,23 @@ class WinogradEngine(ColumnsEngine):
         work = self._scratch(p.image, p.positions, p.outputs, p.channels)
         arrays = self._map(y), self._weights(w), bias, self._image(x)
         self._kernels.winograd_backward_data(*arrays, work, self._tile, *self._window_arguments)
+
+    def _gradient_scratch(self) -> NDArray[Any]:
+        """All tiles and products if they fit into `GRADIENT_ELEMENTS`, at least one segment and a few outputs."""
+        p, values = self._problem, (self._tile + 2) ** 2
+        rows, columns, line = self._grid(p.positions)
+        segment = min(max(DEPTH // columns, 1), p.batch * rows)
+        planes = get_num_threads() * LANES * (segment * 2 * (self._tile + 1) * line + 4 * LANES)
+        tables = 2 * (rows + columns + p.image[1] + p.positions[1]) + 512
+        channels = math.ceil(p.channels / PANEL) * PANEL
+
+        def room(rows_at_once: int, outputs_at_once: int) -> int:
+            tiles, made = rows_at_once * columns + 1, outputs_at_once + 2 * PANEL
+            return planes + tables + values * (tiles * (channels + made) + channels * made)
+
+        few = room(segment, min(p.outputs, GRADIENT_OUTPUTS))
+        return self._workspace.get(max(few, min(GRADIENT_ELEMENTS, 2 * room(p.batch * rows, p.outputs))))
+
+    def add_weight_gradient(self, x: NDArray[Any], y: NDArray[Any], dw: NDArray[Any]) -> None:
+        arrays = self._image(x), self._map(y), self._weights(dw)
+        self._kernels.winograd_backward_weights(*arrays, self._gradient_scratch(), self._tile, *self._window_arguments)

@@ -92,6 +92,7 @@ KERNELS = [
         + ", int group, bool relu, float slope",
         source="y = act(scale conv(x, w) + bias), act(v) = max(v, 0) + slope min(v, 0) if relu, else v; columns are "
         "made while they are packed for the product",
+        only="cpu",
     ),
     kernel(
         "conv_nd_forward",

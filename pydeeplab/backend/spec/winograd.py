@@ -29,5 +29,6 @@ KERNELS = [
         "in x[N,C,H,W], in dy[N,O,P,Q], inout dw[O,C,R,S], " + WINDOW,
         source="dw += the gradient of winograd_forward without its epilogue; the same for any number of threads",
         tolerance=2e-5,
+        only="cpu",
     ),
 ]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pydeeplab.data.images import to_gray
 from pydeeplab.errors import UsageError
@@ -105,6 +106,7 @@ def atrous_figure(image: NDArray[np.uint8], name: str, rate: int = 2, width: int
     Parameters
     ----------
     image : (H, W, 3) uint8
+        Reduced to twice ``width`` if it is wider.
     name : str
         What to call it.
     rate : int
@@ -114,7 +116,7 @@ def atrous_figure(image: NDArray[np.uint8], name: str, rate: int = 2, width: int
     """
     if rate < 2:
         raise UsageError(f"with rate {rate} both extractions are the same: give 2 or more")
-    gray = to_gray(image) if image.ndim == 3 else image
+    gray = _fitting(to_gray(image) if image.ndim == 3 else image, 2 * width)
     if min(gray.shape) < 2 * _KERNEL * rate:
         raise UsageError(f"a picture of {gray.shape[0]} x {gray.shape[1]} is too small for rate {rate}")
     sparse, dense = responses(gray - gray.mean(), rate)
@@ -142,6 +144,14 @@ def atrous_figure(image: NDArray[np.uint8], name: str, rate: int = 2, width: int
         f"everywhere, with as many weights and multiplications per answer. {_agreement(sparse, dense[::rate, ::rate])}"
     )
     return Figure("atrous", "Sparse and dense feature extraction", caption, stacked([sparse_row, dense_row], 2 * GAP))
+
+
+def _fitting(gray: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """The picture, reduced to a width if it is wider."""
+    if gray.shape[1] <= width:
+        return gray
+    height = max(1, round(gray.shape[0] * width / gray.shape[1]))
+    return np.asarray(Image.fromarray(gray).resize((width, height), Image.Resampling.BOX))
 
 
 def _agreement(sparse: NDArray[Any], dense: NDArray[Any]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pydeeplab.files import write_bytes, write_text
 from pydeeplab.plotting.layout import Bitmap, Box, Line, Part, Picture, Text, text_width
@@ -126,9 +127,15 @@ def stacked(pictures: Sequence[Picture], gap: float = GAP) -> Picture:
 
 
 def photo(pixels: NDArray[np.uint8], width: int, *, lossy: bool = True) -> Picture:
-    """An image (H, W, 3) at a width; ``lossy`` for photographs, not for label maps."""
+    """An image (H, W, 3) or (H, W) at a width, with at most two pixels to a unit.
+
+    ``lossy`` is for photographs, whose pixels may be averaged; those of label maps are picked.
+    """
     pixels = np.repeat(pixels[:, :, None], 3, axis=2) if pixels.ndim == 2 else pixels
     height = max(1, round(pixels.shape[0] * width / pixels.shape[1]))
+    if pixels.shape[1] > 2 * width:
+        how = Image.Resampling.BOX if lossy else Image.Resampling.NEAREST
+        pixels = np.asarray(Image.fromarray(pixels).resize((2 * width, 2 * height), how))
     frame = Box(0, 0, width, height, line="#bbbbbb", line_width=0.6)
     return Picture(width, height, (0, 0, width, height), [Bitmap(0, 0, width, height, pixels, lossy), frame])
 

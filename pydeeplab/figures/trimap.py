@@ -19,6 +19,7 @@ from pydeeplab.plotting.layout import Picture, lay_out
 __all__ = ["trimap_charts", "trimap_examples", "trimap_figure"]
 
 _SHOWN = (2, 10)
+_LARGEST = (375, 500)
 _GREY, _ORANGE = (190, 190, 190), (213, 94, 0)
 
 
@@ -42,8 +43,20 @@ def _band(truth: NDArray[Any], distance: NDArray[np.int32], width: int, colours:
     return shown
 
 
+def _busiest(distance: NDArray[np.int32]) -> tuple[slice, slice]:
+    """The part of a picture, no larger than `_LARGEST`, with most pixels near borders; all of it if it is small."""
+    near = np.pad((distance > 0) & (distance <= _SHOWN[-1]), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    height, width = (min(side, most) for side, most in zip(distance.shape, _LARGEST, strict=True))
+    counts = near[height:, width:] - near[:-height, width:] - near[height:, :-width] + near[:-height, :-width]
+    row, column = np.unravel_index(int(counts.argmax()), counts.shape)
+    return slice(int(row), int(row) + height), slice(int(column), int(column) + width)
+
+
 def trimap_examples(evaluation: Evaluation, score: PictureScore, width: int = 190) -> Picture | None:
-    """An image, its truth, and what of it lies in bands of 2 and of 10 pixels; None if its files cannot be read."""
+    """An image, its truth, and what of it lies in bands of 2 and of 10 pixels; None if its files cannot be read.
+
+    Of large pictures the part with most borders.
+    """
     rules = evaluation.rules
     try:
         truth = read_label(score.picture.truth, rules.classes.palette)
@@ -51,8 +64,12 @@ def trimap_examples(evaluation: Evaluation, score: PictureScore, width: int = 19
     except (PydeeplabError, OSError):
         return None
     distance = border_distance(truth, rules.ignore, rules.around)
+    if image is not None and image.shape[:2] != truth.shape:
+        image = None
+    part = _busiest(distance)
+    truth, distance = truth[part], distance[part]
     colours = colorize(truth, rules.classes.palette)
-    shown = [titled(photo(image, width), "image")] if image is not None else []
+    shown = [titled(photo(image[part], width), "image")] if image is not None else []
     shown.append(titled(photo(colours, width, lossy=False), "truth"))
     for band in _SHOWN:
         pixels = _band(truth, distance, band, colours)
@@ -75,7 +92,8 @@ def trimap_figure(evaluation: Evaluation) -> Figure:
     )
     if examples is not None:
         caption = (
-            f"Left: '{median.picture.name}' and what of its truth is scored in two bands; grey is left out, orange are "
+            f"Left: '{median.picture.name}', at most {_LARGEST[1]} x {_LARGEST[0]} pixels of it, and what of its truth "
+            "is scored in two bands; grey is left out, orange are "
             f"the pixels without a label. Right: {caption[0].lower()}{caption[1:]}"
         )
     table = "\n".join(f"# {chart.y_label}\n{to_csv(chart)}" for chart in charts)

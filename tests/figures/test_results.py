@@ -26,7 +26,7 @@ from pydeeplab.figures import (
     write_figure,
 )
 from pydeeplab.figures.panels import choose
-from pydeeplab.figures.trimap import trimap_charts
+from pydeeplab.figures.trimap import trimap_charts, trimap_examples
 from pydeeplab.plotting.layout import Bitmap, Text
 
 CLASS_SET = ClassSet("shapes", CLASSES, voc_palette(), 0)
@@ -157,6 +157,23 @@ def test_trimap_bands_hold_what_is_near(evaluation: Evaluation) -> None:
     bands = [p.pixels for p in figure.picture.parts if isinstance(p, Bitmap)][2:]
     grey = [(pixels == 190).all(axis=2).sum() for pixels in bands]
     assert grey[0] > grey[1] > 0
+
+
+def test_trimap_examples_of_large_pictures_show_where_borders_are(tmp_path: Path) -> None:
+    truth = np.zeros((900, 1200), np.uint8)
+    truth[700:800, 900:1100] = 1
+    write_label_png(tmp_path / "p.png", truth)
+    predictor = FilePredictor({"a": tmp_path}, CLASS_SET)
+    rules = Rules(CLASS_SET, len(CLASSES), trimap=3, around="edges", keep=True)
+    evaluation = Evaluation(rules, ["a"])
+    (picture,) = pictures_of_folders(tmp_path)
+    evaluation.add(score_picture(predictor, rules, predictor.find(picture)))
+    examples = trimap_examples(evaluation, evaluation.scores[0])
+    assert examples is not None
+    shown, *bands = (part.pixels for part in examples.parts if isinstance(part, Bitmap))
+    object_pixels = (shown == CLASS_SET.palette[1]).all(axis=2).sum()
+    assert object_pixels == pytest.approx(100 * 200 * (380 / 500) ** 2, rel=0.02)  # all of it, two pixels to a unit
+    assert len(bands) == 2
 
 
 def test_mean_field_maps() -> None:

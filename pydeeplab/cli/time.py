@@ -1,9 +1,10 @@
 """measure how long each layer of a net takes
 
 Runs the net forward, and backward unless told not to, several times after one warm-up and prints, for each layer, the
-mean time, its share, the multiply-adds per second it reaches and the convolution engine that it chose; --why adds the
-reasons. Inputs are random; data layers are replaced by inputs of their shapes, so no files are needed. A net without a
-loss is run backward through all layers.
+mean time, its share, the multiply-adds per second it reaches, the bytes of bottoms and tops per second, and the
+convolution engine that it chose; --why adds the reasons. With --lean, a + marks layers merged with what follows.
+Inputs are random; data layers are replaced by inputs of their shapes, so no files are needed. A net without a loss is
+run backward through all layers.
 
 With -model NET it is `caffe time`: phase TRAIN and 50 iterations unless told otherwise, Caffe's flags, spellings and
 words.
@@ -64,6 +65,7 @@ class _Timing:
     type: str
     shape: tuple[int, ...]
     multiply_adds: int
+    bytes: int
     engine: str
     reason: str
     forward: list[float] = field(default_factory=list)
@@ -75,11 +77,12 @@ def _timing(step: Any) -> _Timing:
     merged = len(getattr(step, "nodes", ())) > 1
     return _Timing(
         step.name,
-        "merged" if merged else layer.param.type,
+        f"{layer.param.type}{'+' * merged}",
         step.tops[0].shape if step.tops else (),
-        0 if merged else layer.multiply_adds(step.bottoms, step.tops),
-        "" if merged else getattr(layer, "engine_used", ""),
-        "" if merged else getattr(layer, "engine_reason", ""),
+        layer.multiply_adds(step.bottoms, step.tops),
+        sum(blob.count * blob.dtype.itemsize for blob in (*step.bottoms, *step.tops)),
+        getattr(layer, "engine_used", ""),
+        getattr(layer, "engine_reason", ""),
     )
 
 
@@ -113,10 +116,12 @@ def _print(timings: list[_Timing], backward: bool, threads: int, net: Net, why: 
     total = {h: sum(_mean_ms(getattr(t, h)) for t in timings) for h in ("forward", "backward")}
     width = min(36, max(len(t.name) for t in timings))
     back = f" {'backward ms':>12}" if backward else ""
-    print(f"{'layer':<{width}} {'type':<14} {'top':<18} {'forward ms':>10} {'share':>6} {'GFLOP/s':>8}{back}  engine")
+    head = f"{'layer':<{width}} {'type':<14} {'top':<18} {'forward ms':>10} {'share':>6} {'GFLOP/s':>8} {'GB/s':>6}"
+    print(f"{head}{back}  engine")
     for t in timings:
         ms = _mean_ms(t.forward)
         rate = f"{2e-6 * t.multiply_adds / ms:8.1f}" if t.multiply_adds and ms else " " * 8
+        rate += f" {1e-6 * t.bytes / ms:6.1f}" if ms else " " * 7
         back = f" {_mean_ms(t.backward):>12.3f}" if backward else ""
         shape = "x".join(map(str, t.shape))
         share = 100 * ms / (total["forward"] or 1)

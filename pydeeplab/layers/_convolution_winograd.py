@@ -40,11 +40,12 @@ GRADIENT_OUTPUTS = 24
 LANES = 8
 """Channels or outputs whose tiles are transformed together."""
 
-TRANSFORM_COST = 16.0
-"""Multiply-adds that the transform of one value of a tile costs, as measured."""
+PRODUCT_COST, TRANSFORM_COST, FILTER_COST = 1.1, 19.0, 22.0
+"""What a multiply-add, the transform of a value of a tile and that of a value of a filter cost, where a multiply-add of
+a large matrix product costs 1; fitted to measurements."""
 
-FILTER_COST = 10.0
-"""Multiply-adds that the transform of one value of a filter costs."""
+FEWEST_CHANNELS = 8
+"""Where there are fewer, writing the outputs decides, and columns do that faster."""
 
 
 def count_tiles(out: int, rate: int, tile: int) -> int:
@@ -57,22 +58,25 @@ def winograd_applies(problem: Problem, operation: str) -> bool:
     window = problem.window
     if window.kernel != (3, 3) or window.stride != (1, 1) or problem.group != 1:
         return False
+    if (problem.outputs if operation == "backward_data" else problem.channels) < FEWEST_CHANNELS:
+        return False
     return operation != "backward_data" or all(p <= 2 * d for p, d in zip(window.pad, window.dilation, strict=True))
 
 
 def winograd_cost(problem: Problem, operation: str, tile: int) -> float:
-    """What a pass costs in multiply-adds of a matrix product: the products of tiles, and the transforms."""
+    """What a pass costs, in multiply-adds of a large matrix product: the products of tiles, and the transforms."""
     adjoint = operation == "backward_data"
     out = problem.image if adjoint else problem.positions
     tiles = problem.batch * math.prod(
         count_tiles(n, r, tile) for n, r in zip(out, problem.window.dilation, strict=True)
     )
-    values = (tile + 2) ** 2
     inputs, outputs = problem.channels, problem.outputs
     if adjoint:
         inputs, outputs = outputs, inputs
-    products = -(-tiles // PANEL) * PANEL * inputs * -(-outputs // BLOCK) * BLOCK
-    return values * (products + TRANSFORM_COST * tiles * (inputs + outputs) + FILTER_COST * inputs * outputs)
+    filled = tiles if operation == "backward_weights" else math.ceil(tiles / PANEL) * PANEL
+    products = filled * inputs * math.ceil(outputs / BLOCK) * BLOCK
+    transforms = TRANSFORM_COST * tiles * (inputs + outputs) + FILTER_COST * inputs * outputs
+    return (tile + 2) ** 2 * (PRODUCT_COST * products + transforms)
 
 
 class WinogradEngine(ColumnsEngine):

@@ -222,9 +222,18 @@ def test_error_when_bottoms_differ() -> None:
         net.forward()
 
 
-def problem(outputs: int = 16, group: int = 1, kernel: int = 3, size: int = 65, axes: int = 2) -> Problem:
-    window = Window((kernel,) * axes, (1,) * axes, (0,) * axes, (1,) * axes)
-    return Problem(window, 1, 16, outputs, group, (size,) * axes, window.positions((size,) * axes))
+def problem(
+    outputs: int = 16,
+    group: int = 1,
+    kernel: int = 3,
+    size: int = 65,
+    axes: int = 2,
+    channels: int = 16,
+    rate: int = 1,
+    pad: int = 0,
+) -> Problem:
+    window = Window((kernel,) * axes, (1,) * axes, (pad,) * axes, (rate,) * axes)
+    return Problem(window, 1, channels, outputs, group, (size,) * axes, window.positions((size,) * axes))
 
 
 @pytest.mark.parametrize(
@@ -237,7 +246,7 @@ def problem(outputs: int = 16, group: int = 1, kernel: int = 3, size: int = 65, 
         ("DEFAULT", problem(group=16), "depthwise"),
         ("CAFFE", problem(group=16), "im2col"),
         ("DEFAULT", problem(outputs=160, group=16), "strips"),
-        ("DEFAULT", problem(outputs=1), "packed"),
+        ("DEFAULT", problem(outputs=1), "winograd"),
         ("DEFAULT", problem(size=7), "im2col"),
         ("DEFAULT", problem(axes=3, size=9), "nd"),
         ("CAFFE", problem(axes=3, size=9), "nd"),
@@ -247,6 +256,33 @@ def test_engine_choice(requested: str, given: Problem, expected: str) -> None:
     choice = choose_engine(requested, given)
     assert choice.name == expected
     assert choice.reason
+
+
+@pytest.mark.parametrize(
+    ("given", "operation", "expected"),
+    [
+        (problem(512, channels=512, pad=1), "forward", "winograd 6"),
+        (problem(1024, channels=512, pad=12, rate=12), "forward", "winograd 6"),
+        (problem(1024, channels=512, pad=18, rate=18), "forward", "winograd 4"),
+        (problem(1024, channels=512, pad=24, rate=24), "forward", "winograd 3"),
+        (problem(1024, channels=512, pad=24, rate=24, size=41), "forward", "winograd 2"),
+        (problem(64, channels=3, pad=1, size=513), "forward", "packed 0"),
+        (problem(64, channels=3, pad=1, size=513), "backward_weights", "strips 0"),
+        (problem(64, channels=3, pad=1, size=65), "backward_data", "winograd 6"),
+        (problem(64, channels=64, pad=3), "forward", "winograd 6"),
+        (problem(64, channels=64, pad=3), "backward_data", "strips 0"),
+        (problem(64, channels=64, kernel=1), "backward_weights", "gemm 0"),
+    ],
+)
+def test_engine_choice_follows_the_costs(given: Problem, operation: str, expected: str) -> None:
+    choice = choose_engine("DEFAULT", given, operation=operation)
+    assert f"{choice.name} {choice.tile}" == expected
+
+
+def test_a_backend_that_lacks_kernels_has_other_engines() -> None:
+    kernels = ["winograd_forward", "conv_forward_packed", "conv_forward_strips"]
+    names = [choose_engine("DEFAULT", problem(), lacking=kernels[:n]).name for n in range(4)]
+    assert names == ["winograd", "packed", "strips", "im2col"]
 
 
 def test_layer_engine_overrides_the_net() -> None:

@@ -26,12 +26,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from pydeeplab.cli._experiments import entry_of, list_lines, plan_lines, plan_of, result_lines
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
-from pydeeplab.cli._tables import format_table, has_colours, paint
+from pydeeplab.cli._tables import has_colours
 from pydeeplab.errors import PydeeplabError, UsageError
 from pydeeplab.experiment import Experiment, find_experiments
-from pydeeplab.experiment.report import source_of
-from pydeeplab.experiment.running import in_folder, missing_of, needs_text, run_experiment, states_of
+from pydeeplab.experiment.running import in_folder, missing_of, needs_text, run_experiment
 from pydeeplab.experiment.smoke import prepare_smoke, smoke_workspace
 from pydeeplab.experiment.stage import STAGES, Stage, State
 from pydeeplab.experiment.subject import Subject, Workspace
@@ -44,8 +44,6 @@ EXAMPLES = """\
   pydeeplab experiment run mine.toml --root pictures
   pydeeplab experiment run table1 table3 --smoke
 """
-
-_COLOURS = {"done": "green", "found": "green", "changed": "yellow", "begun": "yellow", "missing": "red"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -120,128 +118,23 @@ def _workspace(args: argparse.Namespace, stack: ExitStack) -> Workspace:
     )
 
 
-# list ----------------------------------------------------------------------------------------------------------------
-
-
-def _per_cent(before: float | None, after: float | None) -> str:
-    """``62.25 / 67.64``; a dash for what is not there."""
-    if before is None and after is None:
-        return ""
-    return " / ".join("-" if value is None else f"{value:.2f}" for value in (before, after))
-
-
-def _status(states: Sequence[tuple[Stage, State]]) -> str:
-    """What is to be done next, in few words."""
-    left = [(stage, state) for stage, state in states if not state.settled]
-    if not left:
-        return "done"
-    done = [stage.name for stage, state in states if state.settled]
-    words = {"begun": "interrupted", "changed": "again, as its inputs changed"}
-    stage, state = next(((g, s) for g, s in left if s.word != "missing"), left[0])
-    if not done and any(s.word == "missing" for _, s in left):
-        return "needs data and weights" if sum(s.word == "missing" for _, s in left) > 1 else "needs data or weights"
-    suffix = f" ({words[state.word]})" if state.word in words else ""
-    return f"{', '.join(done)} done; next {stage.name}{suffix}" if done else f"next {stage.name}{suffix}"
-
-
-def _entry(subject: Subject) -> dict[str, Any]:
-    """What `list` says of an experiment."""
-    experiment, numbers = subject.experiment, subject.numbers()
-    states = states_of(subject)
-    return {
-        "name": experiment.name,
-        "title": experiment.title,
-        "source": source_of(experiment.expected),
-        "net": experiment.net.name,
-        "data": experiment.data.dataset,
-        "base": experiment.base,
-        "paper": {"before_crf": experiment.expected.before_crf, "after_crf": experiment.expected.after_crf},
-        "ours": {n.variant.replace(" CRF", "_crf"): n.ours for n in numbers},
-        "stages": {stage.name: state.word for stage, state in states},
-        "needs": missing_of(subject),
-        "status": _status(states),
-    }
-
-
 def _list(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:
-    entries = [_entry(subject) for subject in subjects]
+    entries = [entry_of(subject) for subject in subjects]
     if args.json:
         print(json.dumps(entries, indent=1))
-        return 0
-    rows = [
-        [
-            e["name"], e["source"], e["net"], _per_cent(e["paper"]["before_crf"], e["paper"]["after_crf"]),
-            _per_cent(e["ours"].get("before_crf"), e["ours"].get("after_crf")), e["status"],
-        ]
-        for e in entries
-    ]  # fmt: skip
-    header = ["experiment", "where", "net", "paper", "ours", "status"]
-    print("\n".join(format_table(header, rows, right=[3, 4], colours=has_colours(sys.stdout))))
-    print("\npaper, ours: mean IoU in per cent before / after the CRF. `show NAME` says what an experiment needs.")
+    else:
+        print("\n".join(list_lines(entries, has_colours(sys.stdout))))
     return 0
-
-
-# show ----------------------------------------------------------------------------------------------------------------
-
-
-def _stage_entry(stage: Stage, state: State) -> dict[str, Any]:
-    return {
-        "stage": stage.name,
-        "state": state.word,
-        "why": list(state.why),
-        "commands": [["pydeeplab", *command] for command in stage.commands],
-        "does": stage.does,
-        "reads": [path.as_posix() for path in stage.inputs],
-        "leaves": [path.as_posix() for path in stage.outputs],
-    }
 
 
 def _show(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:
-    plans = [
-        {
-            **_entry(subject),
-            "file": str(subject.experiment.path),
-            "settings": {k: v for k, v in subject.settings().items() if v},
-            "writes": [path.as_posix() for path in _texts(subject)],
-            "stages": [_stage_entry(stage, state) for stage, state in states_of(subject)],
-        }
-        for subject in subjects
-    ]
+    plans = [plan_of(subject) for subject in subjects]
     if args.json:
         print(json.dumps(plans, indent=1))
         return 0
-    for index, plan in enumerate(plans):
-        print("\n" * bool(index) + "\n".join(_plan_lines(plan, subjects[index].workspace, has_colours(sys.stdout))))
+    pages = ["\n".join(plan_lines(p, subjects[0].workspace.folder, has_colours(sys.stdout))) for p in plans]
+    print("\n\n".join(pages))
     return 0
-
-
-def _texts(subject: Subject) -> Sequence[Path]:
-    """The prototxts that would be written; an error in a template shows here."""
-    return list(subject.texts())
-
-
-def _plan_lines(plan: dict[str, Any], workspace: Workspace, colours: bool) -> list[str]:
-    where = f" ({plan['source']})" if plan["source"] else ""
-    lines = [paint(f"{plan['name']}: {plan['title']}{where}", "bold", colours), f"declared in {plan['file']}"]
-    paper = _per_cent(plan["paper"]["before_crf"], plan["paper"]["after_crf"])
-    ours = _per_cent(plan["ours"].get("before_crf"), plan["ours"].get("after_crf"))
-    lines += [f"  {name}: {value}" for name, value in plan["settings"].items()]
-    lines += [f"  mean IoU before / after the CRF: paper {paper or '-'}, ours {ours or '-'}"]
-    lines += [f"  needs {line}" for line in plan["needs"]]
-    lines += ["", "Prototxts, written at first:", *(f"  {path}" for path in plan["writes"])]
-    lines += ["", f"Stages, in {workspace.folder}:"]
-    for entry in plan["stages"]:
-        state = paint(entry["state"], _COLOURS.get(entry["state"], "dim"), colours)
-        lines.append(f"  {entry['stage']}: {state}{': ' if entry['why'] else ''}{'; '.join(entry['why'])}")
-        lines += [f"    {shlex.join(command)}" for command in entry["commands"]]
-        lines += [f"    {entry['does']}"] if entry["does"] else []
-        leaves = entry["leaves"]
-        more = f" and {len(leaves) - 1} more" if len(leaves) > 3 else ""
-        lines.append(f"    leaves {', '.join(leaves if not more else leaves[:1])}{more}")
-    return lines
-
-
-# run -----------------------------------------------------------------------------------------------------------------
 
 
 def _runner(command: Sequence[str]) -> int:
@@ -277,9 +170,8 @@ def _tell(stage: Stage, state: State) -> None:
 def _run_first(args: argparse.Namespace, subject: Subject) -> None:
     """Run what an experiment needs of another: the CRF parameters found on the validation set."""
     by = subject.experiment.searched_by
-    wants = subject.experiment.crf is not None and subject.experiment.crf.search
-    if by and wants and not subject.experiment.data.truth and subject.crf() is None:
-        _run_one(args, Subject(find_experiments([by])[0], subject.workspace), until="crf-search")
+    if by is not None and subject.crf() is None:
+        _run_one(args, Subject(by, subject.workspace), until="crf-search")
 
 
 def _run_one(args: argparse.Namespace, subject: Subject, until: str) -> None:
@@ -305,32 +197,11 @@ def _run(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:
                 raise
             failed[subject.experiment.name] = str(error)
             print(f"pydeeplab: error: {error}", file=sys.stderr)
-    entries = [_entry(subject) for subject in subjects]
+    entries = [entry_of(subject) for subject in subjects]
     if args.json:
         print(json.dumps([{**e, "error": failed.get(e["name"], "")} for e in entries], indent=1))
     else:
-        print("\n".join(_result_lines(entries, failed, not args.smoke, has_colours(sys.stdout))))
+        print("\n".join(result_lines(entries, failed, not args.smoke, has_colours(sys.stdout))))
         if args.smoke:
             print("\nTried out on drawn pictures with narrow nets: the numbers say only that every step works.")
     return 1 if failed else 0
-
-
-def _result_lines(
-    entries: Sequence[dict[str, Any]], failed: dict[str, str], comparable: bool, colours: bool
-) -> list[str]:
-    rows = []
-    for entry in entries:
-        paper, ours = entry["paper"], entry["ours"]
-        differences = [
-            f"{ours[k] - paper[k]:+.2f}" if ours.get(k) is not None and paper[k] is not None else "-" for k in paper
-        ]
-        state = "failed" if entry["name"] in failed else entry["status"]
-        rows.append(
-            [
-                entry["name"], entry["source"], _per_cent(ours.get("before_crf"), ours.get("after_crf")),
-                _per_cent(paper["before_crf"], paper["after_crf"]),
-                " / ".join(differences) if comparable and set(differences) != {"-"} else "", state,
-            ]
-        )  # fmt: skip
-    header = ["experiment", "where", "ours", "paper", "difference", "status"]
-    return format_table(header, rows, right=[2, 3, 4], colours=colours)

@@ -151,7 +151,7 @@ def _random_blob(random: np.random.Generator, name: str, kind: str, index: int, 
         filters = random.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
         filters -= filters.mean(axis=(1, 2, 3), keepdims=True)
         return (filters / (60 if shape[1] == 3 else 1)).astype(np.float32)
-    if kind == "Scale" and index == 0 and name.endswith("_branch2c"):
+    if kind == "Scale" and index == 0 and "_branch2c" in name:
         return np.full(shape, 0.3, np.float32)
     if (kind == "BatchNorm" and index > 0) or (kind == "Scale" and index == 0):
         return np.ones(shape, np.float32)

@@ -93,6 +93,8 @@ class DataChoice:
 class CrfChoice:
     """The CRF after the net: parameters as `CRFParameters.parse` reads them, or found by cross-validation.
 
+    ``found_by`` names another experiment, whose search counts.
+
     ``search_images`` of the test set are drawn for the search, 100 in the paper; ``grid`` is its first round where
     that is not the paper's: ``w1``, ``sigma_alpha`` and ``sigma_beta``, each as `pydeeplab crf-search` takes it
     (``"30:10:100"``).
@@ -100,6 +102,7 @@ class CrfChoice:
 
     params: str = ""
     search: bool = False
+    found_by: str = ""
     search_images: int = 100
     grid: Mapping[str, str] = field(default_factory=dict)
 
@@ -127,8 +130,8 @@ class Experiment:
         The file that declares it.
     base
         The experiment whose trained net this one scores; empty for one that trains its own.
-    search_set, searched_by
-        The set on which the CRF's parameters were found that a test set gets, and the experiment that finds them.
+    searched_by
+        Another experiment, which finds the CRF's parameters; None where they are declared, or searched for here.
     solver, solver2
         Fields of the net's ``solver.prototxt`` (``solver2``: of the second stage's) that are different.
     variables
@@ -147,8 +150,7 @@ class Experiment:
     crf: CrfChoice | None = None
     expected: Expected = field(default_factory=Expected)
     base: str = ""
-    search_set: str = "val"
-    searched_by: str = ""
+    searched_by: Experiment | None = None
     note: str = ""
 
     @property

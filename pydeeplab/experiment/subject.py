@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -152,18 +152,16 @@ class Subject:
 
     @property
     def search_result(self) -> Path:
-        """Where the best CRF parameters stand; those found on the validation set count for a test set."""
-        layout = self.layout
-        if not self.experiment.data.truth:
-            layout = replace(layout, test_set=self.experiment.search_set, stage_2=False)
-        return layout.results / "crf_search" / "best.json"
+        """Where the best CRF parameters stand."""
+        by = self.experiment.searched_by
+        return (layout_of(by) if by else self.layout).results / "crf_search" / "best.json"
 
     def crf(self) -> CRFParameters | None:
         """The CRF's parameters; None before they are found, and for experiments without a CRF."""
         crf = self.experiment.crf
         if crf is None:
             return None
-        return read_search(self.search_result) if crf.search else CRFParameters.parse(crf.params)
+        return CRFParameters.parse(crf.params) if crf.params else read_search(self.search_result)
 
     def label_folders(self) -> dict[str, Path]:
         """The folders of label maps, before and (where there is a CRF and its parameters are known) after the CRF."""
@@ -183,7 +181,7 @@ class Subject:
         """How it is made, for people."""
         experiment = self.experiment
         data, crf = experiment.data, self.crf()
-        searched = " (found by search)" if experiment.crf is not None and experiment.crf.search else ""
+        searched = " (found by search)" if experiment.crf is not None and not experiment.crf.params else ""
         return {
             "net": experiment.net.name,
             "trained on": f"{data.dataset} {data.train}" + (f", then {data.train2}" if data.train2 else ""),

@@ -69,7 +69,19 @@ def test_commands_of_a_plan_are_commands_of_ours(tmp_path: Path, capsys: pytest.
     from pydeeplab.cli import build_parser, command_parsers
 
     for scores in ((), ("--scores",)):
-        assert run("show", "table3", "table5", "table9", "--out", tmp_path, "--json", *scores) == 0
+        assert (
+            run(
+                "show",
+                "table3/aspp_l",
+                "text/voc12_test_aspp_l",
+                "camvid/small_aspp_s",
+                "--out",
+                tmp_path,
+                "--json",
+                *scores,
+            )
+            == 0
+        )
         for plan in json.loads(capsys.readouterr().out):
             for stage in plan["stages"]:
                 for _, name, *words in stage["commands"]:

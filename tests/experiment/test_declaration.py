@@ -72,11 +72,14 @@ def test_a_whole_file() -> None:
         ("base_lr = 0.01", 'base_lr = "fast"', "mine.toml:16", "solver.base_lr cannot be 'fast'"),
         ("BG_BIAS = 0.4", "BG_BIAS = [1]", "mine.toml:20", "must be a text or a number"),
         ('params = "w=3,xy=30,rgb=4"', 'params = "w=3,xyz=30"', "mine.toml:23", "cannot read CRF parameter 'xyz=30'"),
-        ('params = "w=3,xy=30,rgb=4"', "search_images = 3", "mine.toml:22", "either params"),
+        ('params = "w=3,xy=30,rgb=4"', "search_images = 3", "mine.toml:22", "wants one of params"),
         ("after_crf = 50", "after_crf = 500", "mine.toml:26", "0 to 100"),
         ('[crf]\nparams = "w=3,xy=30,rgb=4"\n', "", "mine.toml:24", "needs a [crf] section"),
         ("[net]", 'base = "table3/aspp_l"\n[net]', "mine.toml:4", "has no [net] of its own"),
         ("[net]", 'base = "table3/asppl"\n[net]', "mine.toml:3", "Did you mean 'table3/aspp_l'?"),
+        ("batch_size = 4", 'net_id = "../x"', "mine.toml:5", "net.net_id names files"),
+        ('dataset = "mine"', 'dataset = "/mine"', "mine.toml:12", "data.dataset names files"),
+        ('train = "all"', 'train = "a b"', "mine.toml:13", "data.train names files"),
         ("[net]\n", "[[net]]\n", "mine.toml:3", "[net] must be a table"),
     ],
 )
@@ -95,7 +98,23 @@ def test_a_base_gives_net_data_and_start() -> None:
     assert (experiment.net, experiment.init, experiment.solver) == (trained.net, trained.init, trained.solver)
     assert (experiment.data.dataset, experiment.data.train, experiment.data.test) == ("voc12", "train_aug", "test")
     assert experiment.base == trained.name
-    assert (experiment.searched_by, experiment.search_set) == ("table4/msc_coco_aug_aspp_crf", "val")
+    assert experiment.searched_by is None
+    searching = parse(f"{text}[crf]\nsearch = true\n")
+    assert searching.searched_by.name == "table4/msc_coco_aug_aspp_crf"
+
+
+@pytest.mark.parametrize(
+    ("crf", "what"),
+    [
+        ('found_by = "table4/mscc"', r"mine.toml:6: no experiment 'table4/mscc'"),
+        ('found_by = "table4/msc"', r"mine.toml:6: 'table4/msc' does not search for CRF parameters"),
+        ('found_by = "table3/aspp_l"\nsearch = true', "wants one of params"),
+        ("search = true", "mine.toml:6: the truth of this set is not public"),
+    ],
+)
+def test_a_search_that_is_none(crf: str, what: str) -> None:
+    with pytest.raises(UsageError, match=what):
+        parse(f'title = "x"\nbase = "table4/msc"\n[data]\ntruth = false\n[crf]\n{crf}\n')
 
 
 def test_a_base_allows_no_other_training_data() -> None:
@@ -114,7 +133,13 @@ def test_files_of_ones_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "what"), [(b"\xff\xfe\x00", "no UTF-8 text"), (b"#" * 2**21, "a few hundred"), (b"", "title is missing")]
+    ("data", "what"),
+    [
+        (b"a = " + b"[" * 100000, "nested too deeply"),
+        (b"\xff\xfe\x00", "no UTF-8 text"),
+        (b"#" * 2**21, "a few hundred"),
+        (b"", "title is missing"),
+    ],
 )
 def test_files_that_are_something_else(tmp_path: Path, data: bytes, what: str) -> None:
     path = tmp_path / "mine.toml"

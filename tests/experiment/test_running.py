@@ -258,7 +258,7 @@ def test_a_test_set_is_not_scored_and_gets_the_parameters_of_val(works: Works) -
     for name in ("trainval_aug", "test"):
         (works.folder / f"voc12/list/{name}.txt").write_text("/JPEGImages/val0.jpg\n/JPEGImages/val1.jpg\n")
     needs = missing_of(works.subject("text/voc12_test_aspp_l"))
-    assert needs == ["the CRF's parameters, which are found on val: run table3/aspp_l first"]
+    assert needs == ["the CRF's parameters, which table3/aspp_l finds: run that first"]
     found = Path("voc12/res/features/table3_aspp_l/val/fc8/crf_search/best.json")
     found.parent.mkdir(parents=True)
     found.write_text('{"params": "w=4,xy=50,rgb=3"}')

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pydeeplab.cli import main
 from pydeeplab.data.images import read_label
+from pydeeplab.data.palette import voc_palette, write_label_png
+from pydeeplab.data.synthetic import scene
 from pydeeplab.experiment import find_experiment
 from pydeeplab.experiment.running import in_folder
 from pydeeplab.experiment.smoke import prepare_smoke, smoke_workspace
@@ -150,3 +153,53 @@ def test_a_variable_without_value_is_named(old_folder: Path, capsys: pytest.Capt
     assert "solver.prototxt:2:" in error
     assert "${LR} has no value" in error
     assert run(*arguments, "--define", "LR=1e-6", "--until", "train") == 0
+
+
+DEPLOY = """\
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 65 dim: 65 } } }
+layer { name: "fc8_voc12" type: "Convolution" bottom: "data" top: "fc8"
+  convolution_param { num_output: 21 kernel_size: 3 pad: 2 dilation: 2 } }
+"""
+
+
+def write_devkit(folder: Path) -> None:
+    """VOC2012 as it comes, in miniature: images, palette label maps, and lists of ids."""
+    voc = folder / "VOCdevkit" / "VOC2012"
+    for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (voc / name).mkdir(parents=True)
+    for name, numbers in (("train", range(4)), ("val", range(4, 7))):
+        for number in numbers:
+            image, labels = scene(number, 49, 60, 3)
+            Image.fromarray(image).save(voc / "JPEGImages" / f"2007_{number:06}.jpg")
+            write_label_png(voc / "SegmentationClass" / f"2007_{number:06}.png", labels, voc_palette())
+        ids = "".join(f"2007_{number:06}\n" for number in numbers)
+        (voc / "ImageSets" / "Segmentation" / f"{name}.txt").write_text(ids)
+
+
+def test_from_the_devkit_to_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_devkit(tmp_path)
+    net = tmp_path / "nets"
+    net.mkdir()
+    for name, text in (("train", TRAIN), ("deploy", DEPLOY), ("solver", SOLVER)):
+        (net / f"{name}.prototxt").write_text(text.replace("${LR}", "1e-6"))
+    (tmp_path / "mine.toml").write_text(
+        'title = "mine"\n[net]\nname = "nets"\n[data]\ndataset = "voc12"\ntrain = "train"\n'
+        '[crf]\nsearch = true\nsearch_images = 2\ngrid = { w1 = "4", sigma_alpha = "20,30", sigma_beta = "5" }\n'
+        "[expected]\nbefore_crf = 10\nafter_crf = 20\n"
+    )
+    arguments = (tmp_path / "mine.toml", "--root", tmp_path / "VOCdevkit", "--out", tmp_path / "work")
+    assert run(*arguments, "--json") == 0, capsys.readouterr().err
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert set(entry["stages"].values()) == {"done"}
+    assert list(entry["stages"]) == ["prepare", "train", "test", "crf-search", "crf", "score", "report"]
+    work = tmp_path / "work/voc12"
+    assert len((work / "list/train.txt").read_text().splitlines()) == 4
+    assert (work / "data/JPEGImages/2007_000000.jpg").is_file()
+    (page,) = work.rglob("*_report.html")
+    assert f"{entry['ours']['after_crf']:.2f}" in page.read_text()
+    assert "found by search" in page.read_text()
+    capsys.readouterr()
+    assert run(*arguments) == 0
+    said = capsys.readouterr().err
+    assert "$ pydeeplab" not in said
+    assert said.count("done before") == 7

@@ -163,6 +163,8 @@ def _subject(args: argparse.Namespace, out: Path, watch: CheckProgress) -> tuple
     rules = rules_of(args, net)
     if net is None:
         images = [Path(f"{picture.name}{(picture.image or picture.truth).suffix}") for picture in pictures]
+        if any(len(image.parts) > 1 for image in images):
+            raise UsageError("pictures in several folders have the same name: their score maps cannot be told apart")
         files, kind = match_files(images, args.scores, MAP_SUFFIXES, "score maps"), args.scores_are
     else:
         files, kind = cached_scores(net, pictures, out / "scores", watch)

@@ -33,6 +33,12 @@ class Sweep(DenseCRF):
     [(4.0, 30.0, 3.0, (4, 6)), (5.0, 30.0, 3.0, (4, 6))]
     """
 
+    def check(
+        self, image: ArrayLike, scores: ArrayLike | None = None, *, probabilities: ArrayLike | None = None
+    ) -> None:
+        """Raise what `labels` would raise for these arrays: see `DenseCRF.refine`."""
+        self._inputs(image, scores, probabilities, True)
+
     def labels(
         self,
         kernels: Iterable[tuple[tuple[float, float], Sequence[float]]],

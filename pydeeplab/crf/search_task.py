@@ -120,10 +120,12 @@ def run_task(setting: Setting, task: Task) -> Answer:
     sample = task.sample
     try:
         image, scores, truth = _read(setting, sample, sample.state())
-        if not task.kernels:
-            return Answer(sample.name, ((None, _count(setting, truth, scores.argmax(axis=0))),))
         unary = {"probabilities": scores} if setting.kind == "probabilities" else {"scores": scores}
-        labels = _sweep(setting.params).labels(task.kernels, image, **unary)
+        sweep = _sweep(setting.params)
+        if not task.kernels:
+            sweep.check(image, **unary)
+            return Answer(sample.name, ((None, _count(setting, truth, scores.argmax(axis=0))),))
+        labels = sweep.labels(task.kernels, image, **unary)
         return Answer(sample.name, tuple(((w, xy, rgb), _count(setting, truth, map_)) for w, xy, rgb, map_ in labels))
     except DataError as error:
         return Answer(sample.name, error=f"{sample.name}: {error}")

@@ -189,6 +189,11 @@ def test_pictures_that_cannot_be_read_are_named_and_left_out(tmp_path: Path) -> 
 def test_what_is_wrong_with_a_picture(tmp_path: Path) -> None:
     (sample,) = write_samples(tmp_path, (4.0, 8.0, 8.0), 1)
     assert "expected 5 classes (--classes)" in run_task(Setting(5, params=FIXED), Task(sample)).error
+    scores = np.load(sample.scores)
+    scores[1, 2, 3] = np.nan
+    np.save(sample.scores, scores)
+    assert "scores must be finite; class 1 at row 2, column 3 is nan" in run_task(SETTING, Task(sample)).error
+    assert "must be in 0..1" in run_task(replace(SETTING, kind="probabilities"), Task(sample)).error
     write_label_png(sample.truth, np.zeros((3, 3), np.uint8))
     assert "has shape (3, 3), image" in run_task(SETTING, Task(sample)).error
     with pytest.raises(DataError, match="no picture can be used: p0"):

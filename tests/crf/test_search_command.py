@@ -106,6 +106,12 @@ def test_pictures_that_cannot_be_used(folder: Path, capsys: pytest.CaptureFixtur
     assert "no score maps for 1 of 6 images, first p1.png" in capsys.readouterr().err
 
 
+def test_pictures_of_one_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "list.txt").write_text("/a/p0.png /p0_truth.png\n/b/p0.png /p0_truth.png\n")
+    assert from_files() == 2
+    assert "their score maps cannot be told apart" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -41,6 +41,7 @@ ROWS = {
     "aspp_s": Row("small_aspp_s"),
     "aspp_l": Row("small_aspp_l"),
     "msc": Row("small_largefov_msc"),
+    "long": Row("small_aspp_s", "solver_long", crf=True, seeds=1),
 }
 CLAIMS = (
     Claim("2", "poly is better than step", "step", "base"),

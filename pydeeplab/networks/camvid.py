@@ -34,6 +34,8 @@ STEP: dict[str, Any] = {
     "stepsize": -(-ITERATIONS // 3),
 }
 
+LONG: dict[str, Any] = {**POLY, "max_iter": 4000, "snapshot": 500}
+
 
 @dataclass(frozen=True)
 class SmallNetwork:
@@ -66,7 +68,12 @@ SMALL_NETWORKS = (
         solvers={"solver": POLY, "solver_step": STEP, "solver_aug": POLY},
     ),
     SmallNetwork("small_largefov_msc", "Small DeepLab-LargeFOV with multi-scale inputs", (8,), multi_scale=True),
-    SmallNetwork("small_aspp_s", "Small DeepLab-ASPP-S (fc6 3x3, rates 1, 3, 5, 8)", (1, 3, 5, 8)),
+    SmallNetwork(
+        "small_aspp_s",
+        "Small DeepLab-ASPP-S (fc6 3x3, rates 1, 3, 5, 8)",
+        (1, 3, 5, 8),
+        solvers={"solver": POLY, "solver_long": LONG},
+    ),
     SmallNetwork("small_aspp_l", "Small DeepLab-ASPP-L (fc6 3x3, rates 4, 8, 12, 16)", (4, 8, 12, 16)),
 )
 

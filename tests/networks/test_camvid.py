@@ -131,24 +131,26 @@ def test_scales_share_all_parameters() -> None:
     assert {n for n in net.params if "_res0" not in n} == set(alone.params)
 
 
+def settings(name: str, kind: str) -> dict[str, Any]:
+    """The fields of a solver that say how to train."""
+    param = read_solver(find(f"camvid/{name}", kind), defines={"SEED": 3}).param
+    return {field.name: value for field, value in param.ListFields() if field.name != "snapshot_prefix"}
+
+
 def test_solvers_differ_only_in_what_is_compared() -> None:
-    folder = find("camvid/small_largefov").parent
-    fields = {
-        kind: {f.name: v for f, v in read_solver(folder / f"{kind}.prototxt", defines={"SEED": 3}).param.ListFields()}
-        for kind in ("solver", "solver_step", "solver_aug")
-    }
-    assert all(f.pop("snapshot_prefix") for f in fields.values())
-    base = fields["solver"]
-    assert base["random_seed"] == 3
-    assert base["lr_policy"] == "poly"
-    step = fields["solver_step"]
-    assert step["lr_policy"] == "step"
-    assert (step["gamma"], step["stepsize"]) == (pytest.approx(0.1), 334)
+    base = settings("small_largefov", "solver")
+    assert (base["random_seed"], base["lr_policy"], base["max_iter"]) == (3, "poly", 1000)
+    step = settings("small_largefov", "solver_step")
+    assert (step["lr_policy"], step["gamma"], step["stepsize"]) == ("step", pytest.approx(0.1), 334)
     schedule = {"lr_policy", "power", "gamma", "stepsize"}
     assert {k: v for k, v in step.items() if k not in schedule} == {k: v for k, v in base.items() if k not in schedule}
-    assert fields["solver_aug"] == {**base, "train_net": "train_aug.prototxt"}
-    for name in NAMES:
-        other = {
-            f.name: v for f, v in read_solver(find(f"camvid/{name}", "solver"), defines={"SEED": 3}).param.ListFields()
-        }
-        assert {**other, "snapshot_prefix": ""} == {**base, "snapshot_prefix": ""}
+    assert settings("small_largefov", "solver_aug") == {**base, "train_net": "train_aug.prototxt"}
+    assert settings("small_aspp_s", "solver_long") == {**base, "max_iter": 4000, "snapshot": 500}
+    assert [settings(name, "solver") for name in NAMES] == [base] * len(NAMES)
+
+
+def test_a_net_with_random_scales_differs_in_nothing_else() -> None:
+    plain, augmented = (layers(find("camvid/small_largefov", kind)) for kind in ("train", "train_aug"))
+    assert [layer.name for layer in plain] == [layer.name for layer in augmented]
+    different = [p.name for p, a in zip(plain, augmented, strict=True) if p != a]
+    assert different == ["data"]

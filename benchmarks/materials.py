@@ -69,7 +69,8 @@ def prepare_forward(task: Task, folder: Path) -> None:
     export_onnx(net, folder / "net.onnx")
 
 
-def _trainable(task: Task) -> Any:
+def trainable(task: Task) -> Any:
+    """The training net with inputs in place of data layers, as a message."""
     source = read_net(find_net(task.net, "train"), defines=DEFINES)
     param = without_data_layers(source, image_size=(task.size, task.size)).param
     for layer in param.layer:
@@ -83,7 +84,7 @@ def _trainable(task: Task) -> Any:
 
 def prepare_train(task: Task, folder: Path) -> None:
     """solver.prototxt, train.prototxt, check.prototxt, net.caffemodel, data.npy, label.npy."""
-    param = _trainable(task)
+    param = trainable(task)
     (folder / "solver.prototxt").write_text(SOLVER.format(folder=folder))
     _write(folder / "train.prototxt", param)
     for layer in param.layer:

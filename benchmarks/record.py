@@ -13,7 +13,7 @@ from benchmarks.contestants import OURS
 from benchmarks.tasks import Task
 from pydeeplab.files import write_bytes
 
-__all__ = ["Record", "machine"]
+__all__ = ["Record", "machine", "median_ratio"]
 
 
 def machine() -> dict[str, Any]:
@@ -83,16 +83,14 @@ def _table(pairs: dict[str, Any]) -> list[str]:
         ours, theirs = pair["seconds"][OURS], pair["seconds"][name]
         peaks = pair["peak_mib"]
         lines.append(
-            f"  {name:<22}{min(theirs):>9.3f}{statistics.median(theirs):>10.3f}{ratio(pair, name, min):>7.2f}x"
-            f"{ratio(pair, name, statistics.median):>7.2f}x{peaks[name]:>10.0f}{peaks[OURS]:>7.0f}"
+            f"  {name:<22}{min(theirs):>9.3f}{statistics.median(theirs):>10.3f}{min(theirs) / min(ours):>7.2f}x"
+            f"{median_ratio(pair, name):>7.2f}x{peaks[name]:>10.0f}{peaks[OURS]:>7.0f}"
             f"{pair['difference']:>10.1e}" + (f"   load {pair['load']:.1f}" if pair["load"] > len(ours) else "")
         )
     return lines
 
 
-def ratio(pair: dict[str, Any], name: str, of: Any) -> float:
-    """How many times as fast as ``name`` we are: by the best runs, or by the median of the ratios of all rounds."""
+def median_ratio(pair: dict[str, Any], name: str) -> float:
+    """How many times as fast as ``name`` we are: the median over all rounds."""
     ours, theirs = pair["seconds"][OURS], pair["seconds"][name]
-    if of is min:
-        return float(min(theirs) / min(ours))
-    return float(of(t / o for o, t in zip(ours, theirs, strict=True)))
+    return statistics.median(t / o for o, t in zip(ours, theirs, strict=True))

@@ -3,15 +3,17 @@
 # make test      all tests
 # make kills     training killed at 20 random moments and resumed, as a test
 # make bench     times and memory beside other runtimes, which it installs (BENCH_ARGS="--quick", see benchmarks/)
+# make cuda      the kernels for GPUs, by nvcc (CUDA_ARGS="--arch 90" for one generation only)
 # make lint      ruff and mypy
 # make sanitize  tests of kernels, layers and odd files with native code that watches addresses and overflows (gcc)
+# make sanitize-cuda   the same of the CUDA kernels, on the host
 # make proto     pydeeplab/proto/caffe.bin from caffe.proto
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 NATIVE = $(wildcard kernels/cpu/*.py* kernels/cpu/*.pxi kernels/cpu/*.c kernels/cpu/*.h) setup.py pyproject.toml
 
-.PHONY: install build demo test kills bench lint sanitize proto clean
+.PHONY: install build demo test emulation cuda kills bench lint sanitize sanitize-cuda proto clean
 
 install: $(VENV)/.installed
 
@@ -34,8 +36,24 @@ $(VENV)/.lint: pyproject.toml $(VENV)/.installed
 demo: install
 	$(BIN)/pydeeplab demo -o demo
 
-test: install
+test: install emulation
 	$(BIN)/python -m pytest
+
+# The CUDA kernels on the host: without g++ their tests are skipped.
+EMULATION = pydeeplab/backend/cuda/libpydeeplab_cuda_emulation.so
+CUDA = pydeeplab/backend/cuda/libpydeeplab_cuda.so
+CUDA_SOURCES = $(wildcard kernels/cuda/*.cu kernels/cuda/*.h kernels/cuda/host/*) pydeeplab/backend/cuda/build.py
+emulation: install
+	@command -v g++ > /dev/null || echo "no g++: the CUDA kernels will not be tested"
+	@command -v g++ > /dev/null && $(MAKE) --no-print-directory $(EMULATION) || true
+
+$(EMULATION): $(CUDA_SOURCES)
+	$(BIN)/python -m pydeeplab.backend.cuda.build emulation
+
+cuda: install $(CUDA)
+
+$(CUDA): $(CUDA_SOURCES)
+	$(BIN)/python -m pydeeplab.backend.cuda.build cuda $(CUDA_ARGS)
 
 kills: install
 	PYDEEPLAB_KILLS=20 $(BIN)/python -m pytest tests/solver/test_kill.py
@@ -74,8 +92,16 @@ sanitize: install
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	    $(abspath $(BIN))/python -m pytest $(SANITIZED_TESTS)
 
+# Python itself is not instrumented, so the address sanitizer comes first.
+sanitize-cuda: install
+	$(BIN)/python -m pydeeplab.backend.cuda.build emulation --sanitize -o build/libpydeeplab_cuda_sanitized.so
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	    PYDEEPLAB_CUDA_EMULATION=$(abspath build)/libpydeeplab_cuda_sanitized.so \
+	    $(BIN)/python -m pytest tests/backend tests/reference tests/layers -k "emulation or cuda or gradient"
+
 clean:
-	rm -rf build dist $(VENV) *.egg-info pydeeplab/backend/cpu/*.so demo
+	rm -rf build dist $(VENV) *.egg-info pydeeplab/backend/cpu/*.so pydeeplab/backend/cuda/*.so demo
 
 # the committed descriptor of Caffe's messages, from their text
 proto: install

@@ -435,7 +435,7 @@ class Net(NetMembers):
         if not self._unloaded:
             return
         params = self.params
-        blank = [n for n in self._unloaded if n in params and not any(b.read().any() for b in params[n])]
+        blank = [n for n in self._unloaded if n in params and not any(b.look().any() for b in params[n])]
         if blank:
             raise WeightsError(
                 f"no loaded file holds the weights of {counted(len(blank), 'layer')}, and they are all zero: "

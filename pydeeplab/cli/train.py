@@ -30,7 +30,7 @@ from typing import IO
 from pydeeplab.cli._findings import CheckProgress, report_lines
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
 from pydeeplab.cli._progress import Progress
-from pydeeplab.cli._spellings import note_gpu, split_stages
+from pydeeplab.cli._spellings import add_gpu_argument, split_stages, use_gpu
 from pydeeplab.cli._tables import has_colours
 from pydeeplab.errors import UsageError, WeightsError
 from pydeeplab.files import make_folder
@@ -58,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-iterations", "--iterations", type=int, metavar="N", help="stop after N more updates")
     parser.add_argument("-level", "--level", type=int, default=0, help="level of the nets' state")
     parser.add_argument("-stage", "--stage", default="", metavar="A,B", help="stages of the nets' state")
-    parser.add_argument("-gpu", "--gpu", metavar="IDS", help="accepted as in Caffe; this version computes on the CPU")
+    add_gpu_argument(parser)
     parser.add_argument("--engine", choices=ENGINES, default="DEFAULT", help="convolution engine (default DEFAULT)")
     parser.add_argument(
         "--recompute", action="store_true", help="compute some activations twice: a third slower, in less memory"
@@ -199,7 +199,7 @@ def run(args: argparse.Namespace) -> int:
     if args.iterations is not None and args.iterations < 1:
         raise UsageError("--iterations must be at least 1")
     apply_threads(args)
-    note_gpu(args)
+    use_gpu(args.gpu)
     source = read_solver(args.solver, defines=defines_of(args))
     stages = split_stages([args.stage])
     if args.dry_run or args.check != "none":

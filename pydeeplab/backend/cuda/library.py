@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,7 +46,9 @@ class Unavailable:
 
 
 def library_path(kind: str) -> Path:
-    """Where the library of backend ``kind`` (cuda or cuda-emulation) is built."""
+    """Where the library of backend ``kind`` is: as ``PYDEEPLAB_CUDA`` or ``PYDEEPLAB_CUDA_EMULATION`` says, or here."""
+    if named := os.environ.get(f"PYDEEPLAB_{kind.upper().replace('-', '_')}"):
+        return Path(named)
     return _FOLDER / f"libpydeeplab_{kind.replace('-', '_')}.so"
 
 

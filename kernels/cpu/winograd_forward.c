@@ -3,7 +3,10 @@
 
 #include "winograd_plan.h"
 
-enum { CHANNELS_AT_ONCE = 32 };
+enum {
+    CHANNELS_AT_ONCE = 32,  /* of the filters that one thread transforms */
+    CHANNELS_SUMMED = 512,  /* by one product: the longer, the more of the tiles is fetched ahead */
+};
 
 static float *own_plane(const Plan *plan) { return plan->planes + omp_get_thread_num() * plan->plane; }
 
@@ -56,10 +59,10 @@ static void transform_filters(const Plan *plan, const float *w, int adjoint, con
 static void multiply_value(const Plan *plan, ptrdiff_t blocks, ptrdiff_t value, ptrdiff_t begin, ptrdiff_t end)
 {
     const ptrdiff_t channels = plan->problem->channels;
-    for (ptrdiff_t k = 0; k < channels; k += DEPTH)
+    for (ptrdiff_t k = 0; k < channels; k += CHANNELS_SUMMED)
         for (ptrdiff_t panel = begin; panel < end; panel++) {
             const ptrdiff_t at = panel * plan->lines.values + value;
-            plan->multiply(least(DEPTH, channels - k), blocks, plan->filters + value * plan->filter_step + k * BLOCK, BLOCK,
+            plan->multiply(least(CHANNELS_SUMMED, channels - k), blocks, plan->filters + value * plan->filter_step + k * BLOCK, BLOCK,
                            plan->block_step, plan->tiles + at * plan->tile_step + k * PANEL,
                            plan->products + at * plan->product_step, BLOCK * PANEL, k > 0);
         }

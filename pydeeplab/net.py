@@ -25,7 +25,7 @@ from pydeeplab.process import default_backend
 from pydeeplab.proto import NetSource, caffe_pb2, parse_net, read_net
 from pydeeplab.randomness import new_generator
 from pydeeplab.training_plan import TrainingPlan
-from pydeeplab.wiring import Wiring, check_names
+from pydeeplab.wiring import AUTOMATIC, Wiring, check_names
 
 __all__ = ["ENGINES", "Net"]
 
@@ -287,7 +287,8 @@ class Net(NetMembers):
         """
         first = self._layer_index(start) if start is not None else 0
         last = self._layer_index(end) if end is not None else len(self._nodes) - 1
-        wanted = (self.top_names[end] if end is not None else self.outputs) + list(blobs or ())
+        tops = [name for name in self.top_names[end] if name != AUTOMATIC] if end is not None else self.outputs
+        wanted = tops + list(blobs or ())
         visible = {name: self._visible(name) for name in wanted}
         if kwargs:
             self._fill(kwargs, self.inputs, "data", "Input blob arguments do not match net inputs.", "Input")

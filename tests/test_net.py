@@ -94,6 +94,10 @@ class TestRunning:
         net.blobs["conv"].data[...] = 0
         assert not net.forward(start="left", end="left")["left"].any()
 
+    def test_stopping_at_a_layer_with_tops_that_have_no_name(self) -> None:
+        loss = 'layer { name: "loss" type: "EuclideanLoss" bottom: "left" bottom: "right" }'
+        assert Net.from_text(TWO_BRANCHES + loss).forward(end="loss") == {}
+
     def test_wrong_inputs_are_refused(self) -> None:
         net = Net.from_text(TWO_BRANCHES)
         with pytest.raises(Exception, match="Input blob arguments do not match net inputs"):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -51,20 +50,6 @@ def _losses(logs: Mapping[str, Path]) -> str:
     return f"<h2>Training</h2>{to_svg(Chart('', 'iteration', 'loss', series), 720, 400)}" if series else ""
 
 
-def _trimaps(path: Path) -> str:
-    """The curves that `pydeeplab eval --trimap` wrote as columns: x, then one for each variant."""
-    if not path.is_file():
-        return ""
-    with path.open(encoding="utf-8", newline="") as file:
-        header, *rows = list(csv.reader(file))
-    columns = list(zip(*([float(cell or "nan") for cell in row] for row in rows), strict=True))
-    if len(columns) < 2:
-        return ""
-    series = [Series(name, columns[0], column) for name, column in zip(header[1:], columns[1:], strict=True)]
-    chart = Chart("", "trimap width (pixels)", "mean IoU (%)", series)
-    return f"<h2>Near borders</h2>{to_svg(chart, 720, 400)}"
-
-
 def write_report(
     path: Path,
     title: str,
@@ -72,8 +57,7 @@ def write_report(
     settings: Mapping[str, str],
     *,
     logs: Mapping[str, Path],
-    trimap: Path,
-    pictures: Path,
+    pictures: Sequence[Path],
     files: Mapping[str, Path],
 ) -> None:
     """Write the page atomically.
@@ -86,23 +70,22 @@ def write_report(
         How it was made.
     logs
         Training logs, by what to call their curves.
-    trimap, pictures
-        What `pydeeplab eval` wrote; left out where it did not.
-    files
-        What there is, to be linked.
+    pictures
+        Figures, which are shown where they exist; ``files`` are linked.
     """
 
     def link(target: Path) -> str:
         return escape(Path(os.path.relpath(target, path.parent)).as_posix())
 
     lines = "".join(f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in settings.items() if v)
-    links = {**({"classes, confusion and pictures": pictures} if pictures.is_file() else {}), **files}
-    there = "".join(f'<li><a href="{link(p)}">{escape(name)}</a></li>' for name, p in links.items() if p.exists())
+    figures = "".join(f'<p><img src="{link(p)}" alt="{escape(p.stem)}"></p>\n' for p in pictures if p.is_file())
+    there = "".join(f'<li><a href="{link(p)}">{escape(name)}</a></li>' for name, p in files.items() if p.exists())
     write_text(
         path,
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><h1>{escape(title)}</h1>\n"
-        f"{_table(numbers)}\n<h2>How it was made</h2><table>{lines}</table>\n{_losses(logs)}\n{_trimaps(trimap)}\n"
+        f"<title>{escape(title)}</title><style>{STYLE} p img {{ max-width: 100%; }}</style></head>\n"
+        f"<body><h1>{escape(title)}</h1>\n{_table(numbers)}\n<h2>How it was made</h2><table>{lines}</table>\n"
+        f"{_losses(logs)}\n{'<h2>Results</h2>' if figures else ''}{figures}"
         f"<h2>Files</h2><ul>{there}</ul></body></html>\n",
     )

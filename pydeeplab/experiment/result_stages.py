@@ -9,47 +9,58 @@ from pydeeplab.experiment.subject import Subject
 __all__ = ["report", "score"]
 
 
+_WITH_VOID = ("voc12", "cityscapes", "camvid")
+"""Data sets whose label maps mark borders as void: the paper's trimaps are around these."""
+
+
+def _sources(subject: Subject) -> tuple[str, ...]:
+    """The truth and all label maps, as `eval` and `figure` take them."""
+    folders = subject.label_folders().items()
+    return (
+        "--list", subject.test_list.as_posix(), "--root", subject.data_root, "--classes", subject.classes,
+        *(word for name, path in folders for word in ("--predicted", f"{name}={path.as_posix()}")),
+    )  # fmt: skip
+
+
 def score(subject: Subject) -> Stage:
     """Mean IoU and more."""
-    folders = subject.label_folders()
-    predicted = [word for name, path in folders.items() for word in ("--predicted", f"{name}={path.as_posix()}")]
-    targets = {option: subject.result(end) for option, end in
-               (("--json", "_scores.json"), ("--html", "_scores.html"), ("--trimap", "_trimap.csv"))}  # fmt: skip
-    command = (
-        "eval", "--list", subject.test_list.as_posix(), "--root", subject.data_root, "--classes", subject.classes,
-        *predicted, *(word for option, path in targets.items() for word in (option, path.as_posix())), "--quiet",
-    )  # fmt: skip
-    return Stage(
-        "score",
-        f"score_{subject.experiment.slug}",
-        [command],
-        [subject.test_list, *folders.values()],
-        subject.classes,
-        list(targets.values()),
-    )
+    scores, page = subject.result("_scores.json"), subject.result("_scores.html")
+    command = ("eval", *_sources(subject), "--json", scores.as_posix(), "--html", page.as_posix(), "--quiet")
+    inputs = [subject.test_list, *subject.label_folders().values()]
+    key = f"score_{subject.experiment.slug}"
+    return Stage("score", key, [command], inputs, subject.classes, [scores, page])
 
 
 def report(subject: Subject) -> Stage:
     """The page of the experiment."""
-    experiment, target = subject.experiment, subject.result("_report.html")
-    scored = experiment.data.truth
-    inputs = [subject.result("_scores.json")] if scored else list(subject.label_folders().values())
+    experiment, target, figures = subject.experiment, subject.result("_report.html"), subject.result("_figures")
+    commands, inputs = [], list(subject.label_folders().values())
+    if experiment.data.truth:
+        names = ("trimap", "panels", *(("failures",) if len(inputs) > 1 else ()))
+        around = "void" if experiment.data.dataset in _WITH_VOID else "edges"
+        options = ("--trimap-around", around, "--small", "--quiet", "--out", figures.as_posix())
+        commands = [("figure", *names, *_sources(subject), *options)]
+        inputs = [subject.result("_scores.json"), *inputs]
 
     def write() -> None:
         stages = ("train", "train2") if subject.layout.stage_2 else ("train",)
         logs = {s: subject.layout.log / f"{subject.config_of(s).target('train').stem}.log" for s in stages}
         source = source_of(experiment.expected)
+        pictures = [figures / name for name in ("trimap.svg", "panels.png", "failures.png")]
         write_report(
             target,
             f"{experiment.title} ({source})" if source else experiment.title,
             subject.numbers(),
             subject.settings(),
             logs={name: path for name, path in logs.items() if path.is_file()},
-            trimap=subject.result("_trimap.csv"),
-            pictures=subject.result("_scores.html"),
-            files={f"label maps {name}": path for name, path in subject.label_folders().items()},
+            pictures=[*pictures, subject.search_result.with_name("search.png")],
+            files={
+                "classes, confusion and pictures": subject.result("_scores.html"),
+                **{f"label maps {name}": path for name, path in subject.label_folders().items()},
+            },
         )
 
-    does = f"writes {target}: ours beside the paper's, settings, training"
+    does = f"writes {target}: ours beside the paper's, settings, training, figures"
     settings = f"{experiment.expected} {experiment.title} {experiment.note}"
-    return Stage("report", f"report_{experiment.slug}", (), inputs, settings, [target], action=write, does=does)
+    key = f"report_{experiment.slug}"
+    return Stage("report", key, commands, inputs, settings, [target], action=write, does=does)

@@ -61,7 +61,7 @@ def test_show_as_json_has_the_same_commands(tmp_path: Path, capsys: pytest.Captu
     for stage in stages.values():
         for program, command, *_ in stage["commands"]:
             assert program == "pydeeplab"
-            assert command in {"prepare", "train", "segment", "crf-search", "eval"}
+            assert command in {"prepare", "train", "segment", "crf-search", "eval", "figure"}
 
 
 def test_commands_of_a_plan_are_commands_of_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

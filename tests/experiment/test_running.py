@@ -58,7 +58,10 @@ class Works:
         scores = {"before CRF": {"mean_iou": 0.6}, "after CRF": {"mean_iou": 0.65}}
         Path(options["--json"]).write_text(json.dumps({"variants": scores}))
         Path(options["--html"]).write_text("<html>")
-        Path(options["--trimap"]).write_text("trimap width (pixels),before CRF\n1,20\n2,25.5\n")
+
+    def figure(self, options: dict[str, str]) -> None:
+        Path(options["--out"]).mkdir(exist_ok=True)
+        Path(options["--out"], "panels.png").write_text("picture")
 
     def run(self, name: str = ROW, **options: str) -> list[str]:
         """Run; returns the commands that were run."""
@@ -77,7 +80,7 @@ def works(tmp_path: Path) -> Iterator[Works]:
         yield made
 
 
-ALL = ["train", "segment", "segment", "eval"]
+ALL = ["train", "segment", "segment", "eval", "figure"]
 
 
 def test_a_run_does_all_stages_once(works: Works) -> None:
@@ -92,13 +95,14 @@ def test_a_run_does_all_stages_once(works: Works) -> None:
         ("before CRF", pytest.approx(60), 62.25), ("after CRF", pytest.approx(65), 67.64)
     ]  # fmt: skip
     page = (RESULTS / "table1_3x3_rate12_report.html").read_text()
-    for part in ("60.00", "62.25", "-2.25", "65.00", "67.64", "Table 1, row 4", "train_iter_6000", "trimap width"):
+    for part in ("60.00", "62.25", "-2.25", "65.00", "67.64", "Table 1, row 4", "train_iter_6000"):
         assert part in page
+    assert 'src="table1_3x3_rate12_figures/panels.png"' in page
 
 
 def test_commands_name_what_scripts_of_deeplab_would(works: Works) -> None:
     works.run()
-    train, test, crf, score = works.commands
+    train, test, crf, score, figure = works.commands
     config = "voc12/config/table2_step_30_6k"
     assert train[:3] == ("train", "--solver", f"{config}/solver_train_aug.prototxt")
     assert 'lr_policy: "step"' in Path(config, "solver_train_aug.prototxt").read_text()
@@ -107,12 +111,13 @@ def test_commands_name_what_scripts_of_deeplab_would(works: Works) -> None:
     post = f"{RESULTS}/post_densecrf_W4_XStd121_RStd5_PosW3_PosXStd3/results/VOC2012/Segmentation/comp6_val_cls"
     assert post in crf
     assert f"after CRF={post}" in score
+    assert figure[:4] == ("figure", "trimap", "panels", "failures")
     assert test[3:5] == ("--root", "voc12/data")
 
 
 def test_rows_of_one_net_share_its_training(works: Works) -> None:
     assert works.run() == ALL
-    assert works.run("table2/step_30_6k") == ["eval"]
+    assert works.run("table2/step_30_6k") == ["eval", "figure"]
 
 
 def change_list() -> None:
@@ -142,8 +147,8 @@ def lose_scores() -> None:
         (change_list, ALL[:1]),  # the weights that come out are the same
         (change_weights, ALL[1:]),
         (change_label_map, ALL[3:]),
-        (lose_label_map, ["segment", "eval"]),
-        (lose_scores, ALL[3:]),
+        (lose_label_map, ["segment", "eval", "figure"]),
+        (lose_scores, ["eval"]),
     ],
 )
 def test_what_changed_is_done_again(works: Works, change: Callable[[], None], again: list[str]) -> None:
@@ -199,7 +204,7 @@ def test_a_command_that_fails_is_named(works: Works) -> None:
     with pytest.raises(PydeeplabError, match=r"score: `pydeeplab eval` failed with exit code 1.*goes on here"):
         works.run()
     works.failing.clear()
-    assert works.run() == ["eval"]
+    assert works.run() == ["eval", "figure"]
 
 
 def test_a_command_that_leaves_nothing_is_named(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:

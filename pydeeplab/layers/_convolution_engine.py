@@ -76,19 +76,23 @@ def choose_engine(
         return Choice("im2col", "engine CAFFE")
     if problem.group == problem.channels > 1 and problem.outputs <= MANY_FILTERS * problem.channels:
         return Choice("depthwise", f"{problem.group} groups of one channel")
-    strips = f"conv_{operation}_strips" not in lacking
-    if not strips or problem.batch * math.prod(problem.positions) <= FEW_POSITIONS:
-        return Choice("im2col", f"at most {FEW_POSITIONS} output pixels" if strips else "the backend has no other")
-    packs = operation == "forward" and problem.group == 1 and "conv_forward_packed" not in lacking
-    if window.single and not packs:
-        return Choice("gemm", "1 x 1, stride 1, no pad: the image is its own columns")
     if f"winograd_{operation}" not in lacking and winograd_applies(problem, operation):
         cost, tile = min((winograd_cost(problem, operation, tile), tile) for tile in TILES)
         share = cost / columns_cost(problem)
         if share < 1:
             return Choice("winograd", f"tiles of {tile} x {tile}: {share:.0%} of what columns cost", tile)
-    if packs:
+    return _choose_columns(problem, operation, lacking)
+
+
+def _choose_columns(problem: Problem, operation: str, lacking: Collection[str]) -> Choice:
+    if f"conv_{operation}_strips" in lacking:
+        return Choice("im2col", "the backend has no other")
+    if problem.batch * math.prod(problem.positions) <= FEW_POSITIONS:
+        return Choice("im2col", f"at most {FEW_POSITIONS} output pixels")
+    if operation == "forward" and problem.group == 1 and "conv_forward_packed" not in lacking:
         return Choice("packed", "columns are made while they are packed")
+    if problem.window.single:
+        return Choice("gemm", "1 x 1, stride 1, no pad: the image is its own columns")
     return Choice("strips", "columns fit the caches a strip at a time")
 
 

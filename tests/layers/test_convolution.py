@@ -247,7 +247,7 @@ def problem(
         ("CAFFE", problem(group=16), "im2col"),
         ("DEFAULT", problem(outputs=160, group=16), "strips"),
         ("DEFAULT", problem(outputs=1), "winograd"),
-        ("DEFAULT", problem(size=7), "im2col"),
+        ("DEFAULT", problem(size=7, kernel=2), "im2col"),
         ("DEFAULT", problem(axes=3, size=9), "nd"),
         ("CAFFE", problem(axes=3, size=9), "nd"),
     ],

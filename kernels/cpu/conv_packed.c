@@ -1,6 +1,7 @@
 #include "conv_packed.h"
 
 #include <omp.h>
+#include <string.h>
 
 #include "gemm_tile_body.h"
 #include "simd.h"
@@ -10,7 +11,7 @@ enum {
     FEWEST_PANELS = 4,
     STRIP_PRODUCTS = 1 << 16, /* floats of a strip's products that stay in a near cache */
     BLOCKS_AT_ONCE = 16,      /* whose weights do so too */
-    AHEAD = 16,               /* rows of the image that are fetched ahead: the hardware does not look beyond a page */
+    AHEAD = 16,               /* rows of an image that are fetched ahead: the hardware does not look beyond a page */
 };
 
 /* A matrix product per group: made [outputs, positions] = weights [outputs, depth] times columns [depth, positions]. */
@@ -86,8 +87,7 @@ static void pack_columns(const Packed *p, const float *image, ptrdiff_t k, ptrdi
         } else
             im2col_part(p->window, image, line, 0, (Part){k + t, k + t + 1, begin, end});
         for (ptrdiff_t q = 0; q < panels; q++)
-            for (int j = 0; j < PANEL; j++)
-                columns[(q * count + t) * PANEL + j] = from[q * PANEL + j];
+            memcpy(columns + (q * count + t) * PANEL, from + q * PANEL, PANEL * sizeof(float));
     }
 }
 
@@ -119,9 +119,13 @@ static void make_strip(const Packed *p, PanelProduct multiply, const float *imag
     }
     for (ptrdiff_t o = 0; o < p->outputs; o++) {
         const float bias = epilogue.bias ? epilogue.bias[first_output + o] : 0.0f;
-        for (ptrdiff_t q = 0; q < panels; q++)
-            store_run(sums + q * step + o * PANEL, made + o * p->window->positions + begin + q * PANEL,
-                      least(PANEL, end - begin - q * PANEL), bias, epilogue.relu, epilogue.slope);
+        float *row = made + o * p->window->positions + begin;
+        const float *later = row + AHEAD * p->window->positions;
+        for (ptrdiff_t q = 0; q < panels; q++) {
+            __builtin_prefetch(later + q * PANEL, 1);
+            store_run(sums + q * step + o * PANEL, row + q * PANEL, least(PANEL, end - begin - q * PANEL), bias, epilogue.relu,
+                      epilogue.slope);
+        }
     }
 }
 

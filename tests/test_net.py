@@ -95,7 +95,7 @@ class TestRunning:
         assert not net.forward(start="left", end="left")["left"].any()
 
     def test_stopping_at_a_layer_with_tops_that_have_no_name(self) -> None:
-        loss = 'layer { name: "loss" type: "EuclideanLoss" bottom: "left" bottom: "right" }'
+        loss = 'layer { name: "loss" type: "EuclideanLoss" bottom: "left" bottom: "left" }'
         assert Net.from_text(TWO_BRANCHES + loss).forward(end="loss") == {}
 
     def test_wrong_inputs_are_refused(self) -> None:

@@ -9,7 +9,8 @@ NAME is a row (table4/msc_coco), a table (table4), or a TOML file of your own; p
 Everything is written to <EXP>/ below --out, in the folders of DeepLab's own scripts (config, list, model, log,
 features, res), so that experiments begun with these can be continued; docs/experiments.md explains both.
 
---smoke tries a row out in seconds: nets with few channels, a few small images made on the spot, two iterations.
+--smoke tries a row out in seconds, without NAME all in minutes: nets with few channels, a few small images made on the
+spot, two iterations.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ EXAMPLES = """\
   pydeeplab experiment run table4 --root VOCdevkit --init weights/ --until test
   pydeeplab experiment run mine.toml --root pictures
   pydeeplab experiment run table1 table3 --smoke
+  pydeeplab experiment run --smoke                                 # every row there is
 """
 
 
@@ -54,6 +56,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", metavar="DIR", help="the data set's devkit, or DATA_ROOT where lists are there")
     parser.add_argument("--annotations", metavar="DIR", help="what `pydeeplab prepare` takes beside the devkit")
     parser.add_argument("--init", metavar="PATH", help="the weights that training starts from, or a folder of weights")
+    parser.add_argument(
+        "--from",
+        metavar="STAGE",
+        choices=STAGES,
+        default="prepare",
+        dest="start",
+        help="the first stage to run: what comes before is not looked at",
+    )
     parser.add_argument("--until", metavar="STAGE", choices=STAGES, default="report", help="the last stage to run")
     parser.add_argument(
         "--again", metavar="STAGE", choices=STAGES, default="", help="run this stage even if it is done"
@@ -73,7 +83,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List, show or run."""
-    if args.action != "list" and not args.names:
+    if args.action != "list" and not (args.names or args.smoke):
         raise UsageError(f"say which: pydeeplab experiment {args.action} NAME; `pydeeplab experiment list` shows all")
     apply_threads(args)
     experiments = sorted(find_experiments(args.names), key=_order)
@@ -81,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         workspace = _workspace(args, stack)
         folder = workspace.folder
         if args.action == "run" and not args.smoke and not folder.is_dir():
-            _check_needs(experiments, workspace, args.until)
+            _check_needs(args, experiments, workspace)
         if args.action != "run" and not folder.is_dir():  # nothing has been run: look into an empty one
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stack.enter_context(in_folder(folder))
@@ -89,10 +99,10 @@ def run(args: argparse.Namespace) -> int:
         return {"list": _list, "show": _show, "run": _run}[args.action](args, subjects)
 
 
-def _check_needs(experiments: Sequence[Experiment], workspace: Workspace, until: str) -> None:
+def _check_needs(args: argparse.Namespace, experiments: Sequence[Experiment], workspace: Workspace) -> None:
     """Raise `UsageError` if nothing can be run, before a work folder is made."""
     with tempfile.TemporaryDirectory() as empty, in_folder(Path(empty)):
-        needs = [missing_of(Subject(experiment, workspace), until) for experiment in experiments]
+        needs = [missing_of(Subject(experiment, workspace), args.until, start=args.start) for experiment in experiments]
     if all(needs):
         raise UsageError(needs_text(experiments[0], needs[0]))
 
@@ -181,9 +191,9 @@ def _run_one(args: argparse.Namespace, subject: Subject, until: str) -> None:
     if STAGES.index(until) >= STAGES.index("crf"):
         _run_first(args, subject)
     if args.smoke:
-        run_experiment(subject, _quiet_runner, until=until, again=args.again)
+        run_experiment(subject, _quiet_runner, start=args.start, until=until, again=args.again)
     else:
-        run_experiment(subject, _runner, until=until, again=args.again, tell=_tell)
+        run_experiment(subject, _runner, start=args.start, until=until, again=args.again, tell=_tell)
 
 
 def _run(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:

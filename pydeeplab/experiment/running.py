@@ -48,10 +48,12 @@ def _after_others(stage: Stage, state: State, settled: bool) -> State:
     return state
 
 
-def missing_of(subject: Subject, until: str = "report") -> list[str]:
-    """All that is needed before an experiment can be run, and cannot be made by it."""
+def missing_of(subject: Subject, until: str = "report", *, start: str = "prepare") -> list[str]:
+    """All that is needed before an experiment can be run from one stage until another, and cannot be made by it."""
     needed: list[str] = []
     for stage, state in states_of(subject):
+        if STAGES.index(stage.name) < STAGES.index(start):
+            continue
         if stage.name in ("prepare", "init", "train") or (stage.name == "crf-search" and not stage.commands):
             needed += state.why if state.word == "missing" else ()
         if stage.name == until:
@@ -65,7 +67,13 @@ def needs_text(experiment: Experiment, needed: Sequence[str]) -> str:
 
 
 def run_experiment(
-    subject: Subject, runner: Runner, *, until: str = "report", again: str = "", tell: Tell = lambda *_: None
+    subject: Subject,
+    runner: Runner,
+    *,
+    start: str = "prepare",
+    until: str = "report",
+    again: str = "",
+    tell: Tell = lambda *_: None,
 ) -> None:
     """Run the stages of an experiment that are not done.
 
@@ -75,8 +83,8 @@ def run_experiment(
         The experiment in its work folder, which is the working folder.
     runner
         Runs a command, given as the arguments of ``pydeeplab``; returns its exit code.
-    until
-        The last stage to run.
+    start, until
+        The first and the last stage to run.
     again
         A stage to run even if it is done; later ones run again if what they read changes.
     tell
@@ -89,16 +97,18 @@ def run_experiment(
     PydeeplabError
         A command failed.
     """
-    for name in filter(None, (until, again)):
+    for name in filter(None, (start, until, again)):
         if name not in STAGES:
             raise UsageError(f"no stage '{name}'; stages are {', '.join(STAGES)}.{did_you_mean(name, STAGES)}")
-    needed = missing_of(subject, until)
+    needed = missing_of(subject, until, start=start)
     if needed:
         raise UsageError(needs_text(subject.experiment, needed))
     _write_config(subject)
     marks = Marks(subject.layout.marks)
     settled = True
     for stage in stages_of(subject):
+        if STAGES.index(stage.name) < STAGES.index(start):
+            continue
         state = _after_others(stage, stage.state(marks), settled)
         settled &= state.settled
         if stage.name == again and state.settled:

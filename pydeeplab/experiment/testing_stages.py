@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydeeplab.crf import CRFParameters
+from pydeeplab.data.classes import class_set
+from pydeeplab.data.palette import write_label_png
+from pydeeplab.errors import DataError
+from pydeeplab.experiment.marks import Marks
 from pydeeplab.experiment.stage import Stage
 from pydeeplab.experiment.subject import Subject
+from pydeeplab.formats.bin_map import read_bin
 
 __all__ = ["crf", "search", "test"]
 
@@ -69,7 +76,18 @@ def test(subject: Subject) -> Stage:
         run = ("test", "--model", net, "--weights", subject.weights.as_posix(), "--iterations", str(count))
         commands = [run, _refine(subject, folder, None)]
     key = f"test_{layout.test_set}{'_2' if layout.stage_2 else ''}"
-    return Stage("test", key, commands, outputs=_label_maps(subject, folder), stale=[folder], **_tested(subject))
+    outputs = _label_maps(subject, folder)
+    scores = [layout.score_files / f"{name}_blob_0.mat" for name in subject.test_names()]
+    if subject.workspace.scores and _made_elsewhere(subject, key, layout.score_files, scores):
+        return Stage("test", key, commands[1:], [layout.score_files], "", outputs, stale=[folder])
+    return Stage("test", key, commands, outputs=outputs, stale=[folder], **_tested(subject))
+
+
+def _made_elsewhere(subject: Subject, key: str, folder: Path, files: Sequence[Path]) -> bool:
+    """Whether another program has left these files, so that they are to be taken as they are."""
+    mark = Marks(subject.layout.marks).read(key)
+    ours = bool(mark) and folder.as_posix() not in mark["inputs"]
+    return bool(files) and not ours and all(path.is_file() for path in files)
 
 
 def search(subject: Subject) -> Stage:
@@ -99,7 +117,23 @@ def crf(subject: Subject) -> Stage:
         does = "runs the net and the CRF with the parameters that crf-search will have found"
         return Stage("crf", key, outputs=[subject.layout.results / "post_densecrf"], does=does)
     folder = subject.layout.labels(crf)
+    post, outputs = subject.layout.post_folder(crf), _label_maps(subject, folder)
+    bins = [post / f"{name}.bin" for name in subject.test_names()]
+    if _made_elsewhere(subject, key, post, bins):
+        does = f"turns the results of DeepLab's CRF program, {post}/*.bin, into label maps"
+        convert = partial(_convert, subject, bins, folder)
+        return Stage("crf", key, (), [post], "", outputs, action=convert, does=does, stale=[folder])
     command = _refine(subject, folder, crf) if subject.workspace.scores else _segment(subject, folder, crf)
     tested = _tested(subject)
     tested["settings"] += str(crf)
-    return Stage("crf", key, [command], outputs=_label_maps(subject, folder), stale=[folder], **tested)
+    return Stage("crf", key, [command], outputs=outputs, stale=[folder], **tested)
+
+
+def _convert(subject: Subject, bins: Sequence[Path], folder: Path) -> None:
+    """Write the label maps of .bin files."""
+    palette = class_set(subject.classes).palette
+    for path in bins:
+        labels = read_bin(path)
+        if labels.ndim != 2:
+            raise DataError(f"{path}: holds probabilities; the results of the CRF program are labels")
+        write_label_png(folder / f"{path.stem}.png", labels, palette)

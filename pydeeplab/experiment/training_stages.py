@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydeeplab.data.lists import read_lines
 from pydeeplab.experiment.config import write_if_changed
+from pydeeplab.experiment.marks import Marks
 from pydeeplab.experiment.stage import Stage
 from pydeeplab.experiment.starts import find_init, write_copies
 from pydeeplab.experiment.subject import Subject
@@ -53,8 +54,11 @@ def _given_init(subject: Subject) -> Path | None:
 
 def copied_init(subject: Subject) -> Path | None:
     """The file of weights with copies of layers, where the experiment wants one made."""
-    wanted = subject.experiment.init.copy and not _given_init(subject) and not subject.released("train")
-    return subject.layout.model / "init_copies.caffemodel" if wanted else None
+    if not subject.experiment.init.copy or _given_init(subject) or subject.released("train"):
+        return None
+    target = subject.layout.model / "init_copies.caffemodel"
+    trained = subject.trained("train").is_file() and not Marks(subject.layout.marks).read("train")
+    return None if trained and not target.is_file() else target  # what was trained elsewhere needs no start
 
 
 def _found_init(subject: Subject) -> tuple[str, list[str]]:

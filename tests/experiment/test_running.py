@@ -247,6 +247,19 @@ def test_weights_trained_elsewhere_are_found(works: Works) -> None:
     MODEL.write_text("by Caffe")
     assert works.states()["train"] == "found"
     assert works.run() == ALL[1:]
+    aspp = Path("voc12/model/table3_aspp_l/train_iter_20000.caffemodel")
+    aspp.parent.mkdir(parents=True)
+    aspp.write_text("by Caffe, from layers that it had copied")
+    works.workspace = Workspace(works.folder, works.workspace.root)
+    assert missing_of(works.subject("table3/aspp_l")) == []
+    assert "init" not in works.states("table3/aspp_l")
+
+
+def test_from_a_stage_on_nothing_before_is_looked_at(works: Works) -> None:
+    works.workspace = Workspace(works.folder)
+    with pytest.raises(UsageError, match="--init"):
+        works.run()
+    assert works.run(start="test") == ALL[1:]
 
 
 def test_results_made_elsewhere_do_not_count_for_new_weights(works: Works) -> None:

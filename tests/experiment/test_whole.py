@@ -18,7 +18,8 @@ from pydeeplab.experiment.running import in_folder
 from pydeeplab.experiment.smoke import prepare_smoke, smoke_workspace
 from pydeeplab.experiment.subject import Subject
 from pydeeplab.formats import read_weights
-from pydeeplab.formats.bin_map import read_bin
+from pydeeplab.formats.bin_map import read_bin, write_bin
+from pydeeplab.formats.mat import write_mat
 
 
 def run(*arguments: object) -> int:
@@ -142,6 +143,36 @@ def test_an_old_folder_is_continued(old_folder: Path, capsys: pytest.CaptureFixt
     capsys.readouterr()
     assert run(*arguments) == 0
     assert "$ pydeeplab train" not in capsys.readouterr().err
+
+
+def test_scores_and_results_of_deeplabs_programs_are_taken(
+    old_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only .mat scores, and .bin label maps of their CRF program; no model, no label maps, no marks."""
+    exp, random = old_folder / "voc12", np.random.default_rng(0)
+    scores = exp / "features/vgg128_noup/val/fc8"
+    post = exp / "res/features/vgg128_noup/val/fc8/post_densecrf_W4_XStd30_RStd5_PosW3_PosXStd3"
+    maps, refined = {}, {}
+    for name in (exp / "list/val_id.txt").read_text().split():
+        height, width = read_label(old_folder / f"VOC2012/SegmentationClassAug/{name}.png").shape
+        for folder in (scores, post):
+            folder.mkdir(parents=True, exist_ok=True)
+        maps[name] = random.normal(size=(1, 21, 65, 65)).astype(np.float32)
+        write_mat(scores / f"{name}_blob_0.mat", maps[name])
+        maps[name] = maps[name][0, :, :height, :width].argmax(axis=0)
+        refined[name] = random.integers(0, 21, (height, width))
+        write_bin(post / f"{name}.bin", refined[name])
+    arguments = (old_folder / "old.toml", "--out", old_folder, "--root", old_folder / "VOC2012", "--scores")
+    assert run(*arguments, "--from", "test") == 0, capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "$ pydeeplab train" not in said
+    assert "$ pydeeplab test" not in said
+    labels = "results/VOC2012/Segmentation/comp6_val_cls"
+    for name in maps:
+        np.testing.assert_array_equal(read_label(post.parent / "none" / labels / f"{name}.png"), maps[name])
+        np.testing.assert_array_equal(read_label(post / labels / f"{name}.png"), refined[name])
+    assert run(*arguments, "--from", "test") == 0
+    assert "$ pydeeplab" not in capsys.readouterr().err
 
 
 def test_a_variable_without_value_is_named(old_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

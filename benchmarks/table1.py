@@ -7,8 +7,8 @@
 The nets are those of prototxt/voc12, trained by their own solvers on random images and labels that stay in memory, so
 that reading pictures takes no part. An iteration is forward, backward and update. Only one net is in memory at a time:
 the rounds go through the rows again and again, each time with a fresh process, and the best iteration of each counts.
-Ratios are of the same round, and their median is printed, as the machine's speed may drift. A row needs up to 6 GB at
-batch 1: the 7x7 net has 134 million parameters, with gradients and momentum, and VGG-16 keeps all its blobs.
+Ratios are of the same round, and their median is printed, as the machine's speed may drift. The 7x7 net with its 134
+million parameters, their gradients and momentum needs 2.4 GB at batch 1, the others less.
 """
 
 from __future__ import annotations

@@ -69,9 +69,8 @@ def main() -> None:
         worker.run()
     except Exception as error:
         traceback.print_exc()
-        answer(
-            cannot=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"[:300]
-        )
+        lines = str(error).strip().splitlines() or [""]
+        answer(cannot=f"{type(error).__name__}: {lines[-1].strip()}"[:300])
         return
     answer(ready=True, imported_mib=imported, built_s=built, versions=_versions(contestant.packages))
     loading_peak = _memory("VmHWM")

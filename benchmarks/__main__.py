@@ -99,7 +99,7 @@ def _pair(ours: Worker, name: str, expected: dict[str, Any], rounds: int) -> dic
             error = difference(expected, found or other.results())
             if error > TOLERANCE[task.kind]:
                 raise CannotError(f"computes something else: relative difference {error:.2g}")
-            times = duel(ours, other, rounds)
+            duel(ours, other, rounds)
     except CannotError as reason:
         return {"cannot": str(reason)}
     workers = {OURS: ours, name: other}
@@ -108,7 +108,8 @@ def _pair(ours: Worker, name: str, expected: dict[str, Any], rounds: int) -> dic
         "load": os.getloadavg()[0],
         "versions": ours.facts["versions"] | other.facts["versions"],
         "difference": error,
-        "seconds": {w: [round(pair[i], 5) for pair in times] for i, w in enumerate(workers)},
+        "seconds": {n: [round(s, 5) for s in w.seconds] for n, w in workers.items()},
+        "cpu_seconds": {n: [round(s, 5) for s in w.cpu_seconds] for n, w in workers.items()},
         "peak_mib": {n: round(w.facts["peak_mib"]) for n, w in workers.items()},
         "running_peak_mib": {n: round(w.facts["running_peak_mib"]) for n, w in workers.items()},
         "imported_mib": {n: round(w.facts["imported_mib"]) for n, w in workers.items()},

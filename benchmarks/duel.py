@@ -35,6 +35,7 @@ class Worker:
     folder: Path
     check: bool = False
     seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
     def __enter__(self) -> Worker:
@@ -85,6 +86,7 @@ class Worker:
         """Take a turn."""
         found = self._ask("run")
         self.seconds.append(found.pop("seconds"))
+        self.cpu_seconds.append(found.pop("cpu_seconds"))
         self.facts.update(found)
         time.sleep(PAUSE)
 
@@ -113,9 +115,10 @@ def difference(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
     return worst
 
 
-def duel(first: Worker, second: Worker, rounds: int) -> list[tuple[float, float]]:
-    """Let both take ``rounds`` turns, alternately; returns their seconds in each."""
+def duel(first: Worker, second: Worker, rounds: int) -> None:
+    """Let both take ``rounds`` turns, alternately; the workers hold their seconds."""
+    for worker in (first, second):
+        worker.seconds, worker.cpu_seconds = [], []
     for _ in range(rounds):
         first.run()
         second.run()
-    return list(zip(first.seconds[-rounds:], second.seconds[-rounds:], strict=True))

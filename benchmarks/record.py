@@ -64,7 +64,16 @@ class Record:
         return "\n".join(lines)
 
 
-_COLUMNS = {"best s": 9, "median s": 10, "we are": 8, "median": 8, "peak MiB": 10, "ours": 7, "differs": 10}
+_COLUMNS = {
+    "best s": 9,
+    "median s": 10,
+    "we are": 8,
+    "median": 8,
+    "by CPU": 8,
+    "peak MiB": 10,
+    "ours": 7,
+    "differs": 10,
+}
 _HEADER = f"  {'contestant':<22}" + "".join(f"{name:>{width}}" for name, width in _COLUMNS.items())
 
 
@@ -84,7 +93,7 @@ def _table(pairs: dict[str, Any]) -> list[str]:
         peaks = pair["peak_mib"]
         lines.append(
             f"  {name:<22}{min(theirs):>9.3f}{statistics.median(theirs):>10.3f}{min(theirs) / min(ours):>7.2f}x"
-            f"{median_ratio(pair, name):>7.2f}x{peaks[name]:>10.0f}{peaks[OURS]:>7.0f}"
+            f"{median_ratio(pair, name):>7.2f}x{cpu_ratio(pair, name):>7.2f}x{peaks[name]:>10.0f}{peaks[OURS]:>7.0f}"
             f"{pair['difference']:>10.1e}" + (f"   load {pair['load']:.1f}" if pair["load"] > len(ours) else "")
         )
     return lines
@@ -94,3 +103,9 @@ def median_ratio(pair: dict[str, Any], name: str) -> float:
     """How many times as fast as ``name`` we are: the median over all rounds."""
     ours, theirs = pair["seconds"][OURS], pair["seconds"][name]
     return statistics.median(t / o for o, t in zip(ours, theirs, strict=True))
+
+
+def cpu_ratio(pair: dict[str, Any], name: str) -> float:
+    """How many times the processor time (of all threads) of our best run that of ``name`` takes."""
+    spent = pair["cpu_seconds"]
+    return float(min(spent[name]) / min(spent[OURS]))

@@ -82,11 +82,16 @@ def main() -> None:
             _forget_peak()
             answer(saved=argument)
             continue
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         worker.run()
-        seconds = time.perf_counter() - start
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
         running_peak = _memory("VmHWM")
-        answer(seconds=seconds, peak_mib=max(loading_peak, running_peak), running_peak_mib=running_peak)
+        answer(
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+            peak_mib=max(loading_peak, running_peak),
+            running_peak_mib=running_peak,
+        )
 
 
 if __name__ == "__main__":

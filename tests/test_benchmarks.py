@@ -52,9 +52,10 @@ def test_two_processes_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     prepare_crf(CRF, tmp_path)
     with Worker(OURS, CRF, tmp_path) as first, Worker(OURS, CRF, tmp_path) as second:
         assert difference(first.results(), second.results()) == 0
-        times = duel(first, second, 2)
-        assert len(times) == 2
-        assert all(0 < seconds < 60 for pair in times for seconds in pair)
+        duel(first, second, 2)
+        for worker in (first, second):
+            assert len(worker.seconds) == len(worker.cpu_seconds) == 2
+            assert all(0 < seconds < 60 for seconds in worker.seconds + worker.cpu_seconds)
         assert first.facts["peak_mib"] >= first.facts["running_peak_mib"] > first.facts["imported_mib"] > 10
         assert set(first.facts["versions"]) == {"numpy", "scipy"}
 
@@ -67,7 +68,8 @@ def test_who_cannot_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def pair(ours: list[float], name: str, theirs: list[float]) -> dict[str, object]:
     memory = {OURS: 10, name: 20}
-    return {"seconds": {OURS: ours, name: theirs}, "peak_mib": memory, "difference": 1e-6, "load": 0.5}
+    seconds = {OURS: ours, name: theirs}
+    return {"seconds": seconds, "cpu_seconds": seconds, "peak_mib": memory, "difference": 1e-6, "load": 0.5}
 
 
 def test_records_are_added_to(tmp_path: Path) -> None:

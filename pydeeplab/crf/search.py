@@ -8,7 +8,7 @@ from typing import Any
 
 from pydeeplab.crf.parameters import CRFParameters
 from pydeeplab.crf.search_engine import RunAll, open_engine
-from pydeeplab.crf.search_grid import PAPER_GRID, Grid, Point, neighbours
+from pydeeplab.crf.search_grid import PAPER_GRID, Grid, Point, beyond, neighbours
 from pydeeplab.crf.search_results import Results, describe
 from pydeeplab.crf.search_task import Answer, Sample, Setting, Task, tasks_of
 from pydeeplab.errors import DataError, PydeeplabError
@@ -98,8 +98,8 @@ def search(
     """Try the bilateral kernels of a grid, then finer steps around the best.
 
     After the grid, all points one step from the best one are tried, along one axis or several, as long as that finds a
-    better one: so the search leaves the grid where the best lies on its border. Then steps are halved, ``rounds``
-    times.
+    better one, and further points in the direction of each improvement: so the search leaves the grid where the best
+    lies on its border. Then steps are halved, ``rounds`` times.
 
     Parameters
     ----------
@@ -178,12 +178,15 @@ class _Climb:
         return sorted(failed)
 
     def _climb(self, best: Point, steps: Point) -> Point:
-        """Move by steps to better points until there is none."""
+        """Move by steps to better points until there is none: to the best neighbour, then on in that direction."""
         label = "steps " + ", ".join(f"{step:g}" for step in steps)
         for _ in range(_MOST_MOVES):
             found = self._try(neighbours(best, steps), label)
             if found == best:
                 break
+            ahead = beyond(best, found)
+            while ahead is not None and (better := self._try([ahead], label)) != found:
+                found, ahead = better, beyond(found, better)
             best = found
         return best
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pydeeplab.errors import UsageError
 
-__all__ = ["PAPER_GRID", "Grid", "Point", "neighbours", "parse_values"]
+__all__ = ["PAPER_GRID", "Grid", "Point", "beyond", "neighbours", "parse_values"]
 
 Point = tuple[float, float, float]
 """w1, sigma_alpha and sigma_beta: weight of the bilateral kernel, deviations in pixels and in grey levels."""
@@ -65,6 +65,18 @@ def neighbours(centre: Point, steps: Point) -> list[Point]:
         for value, step in zip(centre, steps, strict=True)
     ]
     return [(w, xy, rgb) for w, xy, rgb in itertools.product(*axes)]
+
+
+def beyond(start: Point, end: Point) -> Point | None:
+    """The point as far after ``end`` as that is after ``start``; None if it is not positive.
+
+    Examples
+    --------
+    >>> beyond((4, 90, 5), (4, 100, 4))
+    (4, 110, 3)
+    """
+    w, xy, rgb = (round(2 * b - a, _DIGITS) for a, b in zip(start, end, strict=True))
+    return (w, xy, rgb) if min(w, xy, rgb) > 0 else None
 
 
 def parse_values(text: str, name: str) -> tuple[float, ...]:

@@ -81,6 +81,18 @@ def test_auto_begins_then_resumes_then_is_done(tmp_path: Path) -> None:
     assert [int(n) for n in re.findall(r"Resuming from .*run_iter_(\d+)", log)] == [5, 10, 12]
 
 
+def test_memory_and_debug_info_change_no_bit(tmp_path: Path) -> None:
+    found = []
+    for name, text, options in (("a", "", ()), ("b", "", ("--recompute",)), ("c", "debug_info: true\n", ())):
+        folder = tmp_path / name
+        folder.mkdir()
+        solver = write_problem(folder)
+        solver.write_text(solver.read_text() + text)
+        assert train(folder, *options) == 0
+        found.append(weights(folder / "run_iter_12.caffemodel"))
+    assert found[0] == found[1] == found[2]
+
+
 def test_json_log(tmp_path: Path) -> None:
     write_problem(tmp_path)
     assert train(tmp_path, "--json-log", str(tmp_path / "log.jsonl"), "--no-log") == 0

@@ -98,7 +98,7 @@ def test_a_rows_prototxts_are_the_papers_with_its_changes(name: str, tmp_path: P
     experiment = find_experiment(name)
     config = Subject(experiment, Workspace(tmp_path)).config
     with in_folder(tmp_path):
-        train, deploy, solver = config.net("train"), config.net("deploy"), config.solver()
+        train, solver = config.net("train"), config.solver()
     data = train.layer[0]
     assert data.image_data_param.source == f"{config.layout.exp}/list/{experiment.data.train}.txt"
     assert data.image_data_param.root_folder == f"{config.layout.exp}/data"
@@ -108,14 +108,21 @@ def test_a_rows_prototxts_are_the_papers_with_its_changes(name: str, tmp_path: P
         assert len(data.transform_param.scale_factors) == (5 if experiment.net.augment else 0)
     if experiment.net.input_scale != 1:
         assert list(data.transform_param.scale_factors) == [0.5]
-        assert [layer.type for layer in deploy.layer[:2]] == ["Input", "Pooling"]
     for key, value in experiment.solver.items():
         assert getattr(solver, key) == pytest.approx(value)
-    original = parse_net(Path(find_net(experiment.net.name, "deploy")).read_text()).param
+    assert find_net(experiment.net.name, "deploy").is_file()
+
+
+@pytest.mark.parametrize("name", ["table1/4x4_rate4", "table4/msc_coco_aug_aspp", "table9/vgg16_half"])
+def test_the_net_for_testing_has_the_papers_convolutions(name: str, tmp_path: Path) -> None:
+    experiment = find_experiment(name)
+    half = experiment.net.input_scale != 1
+    with in_folder(tmp_path):
+        deploy = Subject(experiment, Workspace(tmp_path)).config.net("deploy")
+    assert [layer.type for layer in deploy.layer[:2]] == ["Input", "Pooling" if half else deploy.layer[1].type]
+    original = parse_net(find_net(experiment.net.name, "deploy").read_text()).param
     assert [la for la in deploy.layer if la.type == "Convolution"] == [
-        la if experiment.net.input_scale == 1 or "data" not in la.bottom else _half(la)
-        for la in original.layer
-        if la.type == "Convolution"
+        _half(la) if half and "data" in la.bottom else la for la in original.layer if la.type == "Convolution"
     ]
 
 

@@ -40,9 +40,15 @@ class _Affine:
             for layer in self._layers[1:]:
                 factor, offset = _coefficients(layer)
                 scale, shift = scale * factor, shift * factor + offset
-            self._found = scale.astype(self._dtype), shift.astype(self._dtype)
+            self._found = self._array(scale), self._array(shift)
             self._versions = versions
         return self._found
+
+    def _array(self, values: NDArray[np.float64]) -> Array:
+        """The values where kernels can read them."""
+        array = self._layers[0].context.backend.empty(values.size, self._dtype)
+        array[...] = values
+        return array
 
 
 class Merged:
@@ -128,7 +134,7 @@ def _is_affine(node: Node) -> bool:
 
 def _coefficients(layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scale and shift per channel of one affine layer."""
-    values = [blob.read().astype(np.float64) for blob in layer.blobs]
+    values = [blob.look().astype(np.float64) for blob in layer.blobs]
     if layer.type == "BatchNorm":
         mean, variance, factor = values
         norm = 0.0 if factor[0] == 0 else 1 / factor[0]

@@ -61,6 +61,15 @@ int conv_forward_packed(const float *x, const float *w, const float *scale, cons
                         int64_t stride_h, int64_t stride_w, int64_t pad_h, int64_t pad_w, int64_t dilation_h,
                         int64_t dilation_w, int64_t group, bool relu, float slope, int64_t N, int64_t C, int64_t H,
                         int64_t W, int64_t O, int64_t I, int64_t R, int64_t S, int64_t P, int64_t Q, int64_t work_size);
+int conv_backward_data_implicit(const float *dy, const float *w, const float *bias, float *dx, float *columns,
+                                int64_t stride_h, int64_t stride_w, int64_t pad_h, int64_t pad_w, int64_t dilation_h,
+                                int64_t dilation_w, int64_t group, int64_t N, int64_t O, int64_t P, int64_t Q,
+                                int64_t I, int64_t R, int64_t S, int64_t C, int64_t H, int64_t W, int64_t columns_size);
+int conv_backward_weights_implicit(const float *x, const float *dy, float *dw, float *columns, int64_t stride_h,
+                                   int64_t stride_w, int64_t pad_h, int64_t pad_w, int64_t dilation_h,
+                                   int64_t dilation_w, int64_t group, int64_t N, int64_t C, int64_t H, int64_t W,
+                                   int64_t O, int64_t P, int64_t Q, int64_t I, int64_t R, int64_t S,
+                                   int64_t columns_size);
 int conv_nd_forward(const float *x, const float *w, const float *bias, float *y, float *columns,
                     const int32_t *geometry, int64_t group, int64_t N, int64_t C, int64_t X, int64_t O, int64_t I,
                     int64_t T, int64_t Y, int64_t columns_size, int64_t A, int64_t G);
@@ -95,6 +104,7 @@ int lattice_gather(const float *x, const int32_t *start, const int32_t *point, c
                    int64_t k, int64_t M, int64_t two);
 int lattice_slice(const float *values, const int32_t *vertex, const float *weight, float *y, int64_t R, int64_t P,
                   int64_t N, int64_t k);
+int lattice_scale(const float *sum, float *scale, float factor, bool root, int64_t N);
 int crf_join(const int32_t *vertex, const float *weight, const float *scale, int32_t *all_vertex, float *all_weight,
              int64_t column, int64_t base, float factor, int64_t N, int64_t k, int64_t T);
 int crf_mix(const float *matrix, float *values, int64_t C, int64_t R, int64_t P);
@@ -223,11 +233,6 @@ int update_adadelta(float *w, float *g, float *h, float *v, float scale, float l
 int update_adam(float *w, float *g, float *h, float *v, float scale, float l2, float l1, float rate, float beta1,
                 float beta2, float delta, int64_t n);
 int sum_squares(const float *x, double *total, int64_t n, int64_t one);
-
-/* winograd */
-int winograd_backward_weights(const float *x, const float *dy, float *dw, float *work, int64_t tile, int64_t pad_h,
-                              int64_t pad_w, int64_t dilation_h, int64_t dilation_w, int64_t N, int64_t C, int64_t H,
-                              int64_t W, int64_t O, int64_t P, int64_t Q, int64_t R, int64_t S, int64_t work_size);
 
 #pragma GCC visibility pop
 }

@@ -1,4 +1,4 @@
-/* Convolution by columns and matrix products, image by image. */
+/* Convolution by columns and matrix products, as many images at a time as the columns have room for. */
 #include "channel_sums.h"
 #include "conv_window.h"
 #include "matrix.h"
@@ -12,7 +12,22 @@ struct Convolution {
     int64_t rows() const { return channels / groups * window.taps; }
     int64_t image_size() const { return channels * window.pixels; }
     int64_t map_size() const { return outputs * window.positions; }
+    /* Of one image. */
     int64_t columns_size() const { return window.single ? 0 : channels * window.taps * window.positions; }
+
+    /* As many as their columns have room; one where its groups are the batch of the product. */
+    int64_t images_at_once(int64_t scratch) const {
+        if (groups > 1) return 1;
+        return columns_size() ? scratch / columns_size() : batch;
+    }
+
+    /* The steps of a product of weights and images: over groups or over images. */
+    void set_steps(Product *product, int64_t images) const {
+        product->batch = groups > 1 ? groups : images;
+        product->a_step = groups > 1 ? product->m * product->k : 0;
+        product->b_step = product->k * product->n;
+        product->c_step = product->m * product->n;
+    }
 };
 
 __global__ void add_bias_kernel(float *y, const float *bias, int64_t channels, int64_t inner, int64_t n) {
@@ -70,36 +85,32 @@ int any_axes(Convolution *c, int64_t N, int64_t C, int64_t X, int64_t O, int64_t
     return fits ? (int)cudaSuccess : BAD_ARGUMENTS;
 }
 
-int forward(const Convolution &c, const float *x, const float *w, const float *bias, float *y, float *columns) {
+int forward(const Convolution &c, const float *x, const float *w, const float *bias, float *y, float *columns,
+            int64_t scratch) {
     const Window &window = c.window;
-    Product product{false, false, c.outputs / c.groups, window.positions, c.rows(), c.groups, 0, 0, 0};
-    product.a_step = product.m * product.k;
-    product.b_step = product.k * product.n;
-    product.c_step = product.m * product.n;
-    if (window.single && c.groups == 1) { /* all images at once */
-        product.batch = c.batch, product.a_step = 0;
-        RETURN_IF_FAILED(matrix_product(product, 1, w, x, 0, y));
-    } else {
-        for (int64_t n = 0; n < c.batch; n++) {
-            const float *image = x + n * c.image_size(), *factor = window.single ? image : columns;
-            if (!window.single) RETURN_IF_FAILED(image_to_columns(window, 1, c.channels, image, columns));
-            RETURN_IF_FAILED(matrix_product(product, 1, w, factor, 0, y + n * c.map_size()));
-        }
+    const int64_t at_once = c.images_at_once(scratch);
+    for (int64_t n = 0, images; n < c.batch; n += images) {
+        images = at_once < c.batch - n ? at_once : c.batch - n;
+        const float *image = x + n * c.image_size(), *factor = window.single ? image : columns;
+        if (!window.single) RETURN_IF_FAILED(image_to_columns(window, images, c.channels, image, columns));
+        Product product{false, false, c.outputs / c.groups, window.positions, c.rows(), 0, 0, 0, 0};
+        c.set_steps(&product, images);
+        RETURN_IF_FAILED(matrix_product(product, 1, w, factor, 0, y + n * c.map_size()));
     }
     return add_bias(y, bias, c.batch, c.outputs, window.positions);
 }
 
-int backward_data(const Convolution &c, const float *dy, const float *w, const float *bias, float *dx,
-                  float *columns) {
+int backward_data(const Convolution &c, const float *dy, const float *w, const float *bias, float *dx, float *columns,
+                  int64_t scratch) {
     const Window &window = c.window;
-    Product product{true, false, c.rows(), window.positions, c.outputs / c.groups, c.groups, 0, 0, 0};
-    product.a_step = product.m * product.k;
-    product.b_step = product.k * product.n;
-    product.c_step = product.m * product.n;
-    for (int64_t n = 0; n < c.batch; n++) {
+    const int64_t at_once = c.images_at_once(scratch);
+    for (int64_t n = 0, images; n < c.batch; n += images) {
+        images = at_once < c.batch - n ? at_once : c.batch - n;
         float *image = dx + n * c.image_size();
+        Product product{true, false, c.rows(), window.positions, c.outputs / c.groups, 0, 0, 0, 0};
+        c.set_steps(&product, images);
         RETURN_IF_FAILED(matrix_product(product, 1, w, dy + n * c.map_size(), 0, window.single ? image : columns));
-        if (!window.single) RETURN_IF_FAILED(columns_to_image(window, 1, c.channels, columns, image));
+        if (!window.single) RETURN_IF_FAILED(columns_to_image(window, images, c.channels, columns, image));
     }
     return add_bias(dx, bias, c.batch, c.channels, window.pixels);
 }
@@ -129,7 +140,7 @@ int conv_forward(const float *x, const float *w, const float *bias, float *y, fl
                  int64_t Q, int64_t columns_size) {
     Convolution c;
     RETURN_IF_FAILED(plane(&c, N, C, O, I, PLANE_AXES, group, columns_size));
-    return forward(c, x, w, bias, y, columns);
+    return forward(c, x, w, bias, y, columns, columns_size);
 }
 
 int conv_backward_data(const float *dy, const float *w, const float *bias, float *dx, float *columns, int64_t stride_h,
@@ -138,7 +149,7 @@ int conv_backward_data(const float *dy, const float *w, const float *bias, float
                        int64_t C, int64_t H, int64_t W, int64_t columns_size) {
     Convolution c;
     RETURN_IF_FAILED(plane(&c, N, C, O, I, PLANE_AXES, group, columns_size));
-    return backward_data(c, dy, w, bias, dx, columns);
+    return backward_data(c, dy, w, bias, dx, columns, columns_size);
 }
 
 int conv_backward_weights(const float *x, const float *dy, float *dw, float *columns, int64_t stride_h,
@@ -159,7 +170,7 @@ int conv_nd_forward(const float *x, const float *w, const float *bias, float *y,
                     int64_t T, int64_t Y, int64_t columns_size, int64_t A, int64_t G) {
     Convolution c;
     RETURN_IF_FAILED(any_axes(&c, N, C, X, O, I, T, Y, geometry, A, G, group, columns_size));
-    return forward(c, x, w, bias, y, columns);
+    return forward(c, x, w, bias, y, columns, columns_size);
 }
 
 int conv_nd_backward_data(const float *dy, const float *w, const float *bias, float *dx, float *columns,
@@ -167,7 +178,7 @@ int conv_nd_backward_data(const float *dy, const float *w, const float *bias, fl
                           int64_t T, int64_t C, int64_t X, int64_t columns_size, int64_t A, int64_t G) {
     Convolution c;
     RETURN_IF_FAILED(any_axes(&c, N, C, X, O, I, T, Y, geometry, A, G, group, columns_size));
-    return backward_data(c, dy, w, bias, dx, columns);
+    return backward_data(c, dy, w, bias, dx, columns, columns_size);
 }
 
 int conv_nd_backward_weights(const float *x, const float *dy, float *dw, float *columns, const int32_t *geometry,

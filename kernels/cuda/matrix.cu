@@ -13,6 +13,7 @@ typedef int (*Sgemm)(void *handle, int transpose_a, int transpose_b, int m, int 
 
 void *blas_handle;
 Sgemm sgemm;
+bool tensor_cores;
 
 constexpr int NOT_TRANSPOSED = 0, TRANSPOSED = 1;
 constexpr int TILE = 16;
@@ -47,6 +48,20 @@ EXPORT int blas_use(void *handle, void *sgemm_strided_batched) {
     sgemm = (Sgemm)sgemm_strided_batched;
     return cudaSuccess;
 }
+
+EXPORT int math_use(int tf32) {
+    tensor_cores = tf32;
+#ifdef __CUDACC__
+    int device;
+    cudaDeviceProp properties;
+    RETURN_IF_FAILED(cudaGetDevice(&device));
+    RETURN_IF_FAILED(cudaGetDeviceProperties(&properties, device));
+    tensor_cores = tf32 && properties.major >= 8;
+#endif
+    return cudaSuccess;
+}
+
+bool tensor_products() { return tensor_cores; }
 
 /* Row-major c = a b is column-major c^T = b^T a^T. */
 int matrix_product(const Product &s, float alpha, const float *a, const float *b, float beta, float *c) {

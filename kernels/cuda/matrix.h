@@ -12,3 +12,6 @@ struct Product {
 };
 
 int matrix_product(const Product &sizes, float alpha, const float *a, const float *b, float beta, float *c);
+
+/* Whether products may round their factors to TF32, on a device that has tensor cores for it. */
+bool tensor_products();

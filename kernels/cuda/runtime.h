@@ -33,3 +33,4 @@ EXPORT int graph_end(void **graph);
 EXPORT int graph_launch(void *graph);
 EXPORT int graph_destroy(void *graph);
 EXPORT int blas_use(void *handle, void *sgemm_strided_batched);
+EXPORT int math_use(int tf32);

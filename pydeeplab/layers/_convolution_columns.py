@@ -18,6 +18,9 @@ __all__ = ["STRIP_ELEMENTS", "ColumnsEngine"]
 STRIP_ELEMENTS = 2**20
 """Columns that one thread makes at a time: 4 MB, about what its share of the caches holds."""
 
+DEVICE_ELEMENTS = 2**26
+"""Columns that a GPU makes at a time, of several images if they fit: 256 MB."""
+
 
 class ColumnsEngine:
     """Runs one `Problem` with columns of the image, or directly if depthwise.
@@ -36,6 +39,8 @@ class ColumnsEngine:
         axes = (problem.image, problem.positions, window.kernel, window.stride, window.pad, window.dilation)
         self._geometry = np.array(axes, np.int32).T.copy()
         self._columns = self._count_columns()
+        if layer.context.backend.on_device and not self._suffix:
+            self._columns *= max(1, min(problem.batch, DEVICE_ELEMENTS // max(self._columns, 1)))
 
     def _count_columns(self) -> int:
         problem, positions = self._problem, math.prod(self._problem.positions)

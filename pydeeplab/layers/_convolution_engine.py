@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_columns import ColumnsEngine
+from pydeeplab.layers._convolution_implicit import ImplicitEngine, choose_without_strips
 from pydeeplab.layers._convolution_packed import PackedEngine
 from pydeeplab.layers._convolution_problem import Problem
 from pydeeplab.layers._convolution_winograd import TILES, WinogradEngine, winograd_applies, winograd_cost
@@ -65,7 +66,8 @@ def choose_engine(
     Choice
         ``nd``: columns of any number of axes; ``im2col``: all columns of an image, then one product per group;
         ``gemm``: the image is its own columns; ``depthwise``: direct; ``strips``: columns a few pixels at a time;
-        ``packed``: columns made while they are packed; ``winograd``: products of transformed tiles.
+        ``packed``: columns made while they are packed; ``winograd``: products of transformed tiles; ``implicit``:
+        columns read from the image where the product needs them.
     """
     window = problem.window
     if len(window.kernel) > 2:
@@ -86,7 +88,7 @@ def choose_engine(
 
 def _choose_columns(problem: Problem, operation: str, lacking: Collection[str]) -> Choice:
     if f"conv_{operation}_strips" in lacking:
-        return Choice("im2col", "the backend has no other")
+        return Choice(*choose_without_strips(problem, operation, lacking))
     if problem.batch * math.prod(problem.positions) <= FEW_POSITIONS:
         return Choice("im2col", f"at most {FEW_POSITIONS} output pixels")
     if operation == "forward" and problem.group == 1 and "conv_forward_packed" not in lacking:
@@ -102,4 +104,6 @@ def make_engine(layer: Layer, problem: Problem, choice: Choice) -> ColumnsEngine
         return WinogradEngine(layer, problem, choice.tile)
     if choice.name == "packed":
         return PackedEngine(layer, problem, choice.name)
+    if choice.name == "implicit":
+        return ImplicitEngine(layer, problem)
     return ColumnsEngine(layer, problem, choice.name)

@@ -23,19 +23,20 @@ MATH_MODES = {"strict": 2, "tf32": 3}
 class Blas:
     """What computes matrix products: cuBLAS, SciPy's BLAS (``emulation``) or, with neither, our own kernel."""
 
-    def __init__(self, name: str, cublas: Any = None, handle: Any = None, keep: Any = None):
+    def __init__(self, name: str, library: Library, cublas: Any = None, handle: Any = None):
         self.name = name
         self.math = "strict"
-        self._cublas, self._handle, self._keep = cublas, handle, keep
+        self._library, self._cublas, self._handle = library, cublas, handle
 
     def set_math(self, mode: str) -> None:
-        """Choose "strict" or "tf32"; without cuBLAS all products are strict."""
+        """Choose "strict" or "tf32" for cuBLAS and for convolutions without columns."""
         if mode not in MATH_MODES:
             raise UsageError(
                 f"unknown math mode '{mode}'; known are {', '.join(MATH_MODES)}.{did_you_mean(mode, MATH_MODES)}"
             )
         if self._cublas:
             _check(self._cublas.cublasSetMathMode(self._handle, MATH_MODES[mode]), "cublasSetMathMode")
+        self._library.call("math_use", mode == "tf32")
         self.math = mode
 
 
@@ -64,7 +65,7 @@ def connect_blas(library: Library, kind: str) -> Blas:
     for name in _candidates():
         with contextlib.suppress(OSError):
             return _connect_cublas(library, ctypes.CDLL(name), name)
-    return Blas("own kernel")
+    return Blas("own kernel", library)
 
 
 def _connect_cublas(library: Library, cublas: Any, name: str) -> Blas:
@@ -73,7 +74,7 @@ def _connect_cublas(library: Library, cublas: Any, name: str) -> Blas:
     library.call("stream_get", ctypes.byref(stream))
     _check(cublas.cublasSetStream_v2(handle, stream), "cublasSetStream")
     library.call("blas_use", handle, ctypes.cast(cublas.cublasSgemmStridedBatched, ctypes.c_void_p))
-    blas = Blas(f"cuBLAS ({name})", cublas, handle)
+    blas = Blas(f"cuBLAS ({name})", library, cublas, handle)
     blas.set_math("strict")
     return blas
 
@@ -87,4 +88,4 @@ def _connect_scipy(library: Library) -> Blas:
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     sgemm = pointer_of(capsule, name_of(capsule))
     library.call("blas_use", sgemm, ctypes.cast(library.functions.host_sgemm, ctypes.c_void_p))
-    return Blas("SciPy's BLAS")
+    return Blas("SciPy's BLAS", library)

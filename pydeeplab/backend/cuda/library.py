@@ -126,6 +126,7 @@ _RUNTIME: dict[str, list[Any]] = {
     "graph_launch": [_P],
     "graph_destroy": [_P],
     "blas_use": [_P, _P],
+    "math_use": [ctypes.c_int],
 }
 
 

@@ -92,7 +92,20 @@ KERNELS = [
         + ", int group, bool relu, float slope",
         source="y = act(scale conv(x, w) + bias), act(v) = max(v, 0) + slope min(v, 0) if relu, else v; columns are "
         "made while they are packed for the product",
-        only="cpu",
+    ),
+    kernel(
+        "conv_backward_data_implicit",
+        BACKWARD_DATA + CONVOLUTION,
+        source="conv_backward_data without columns: they are read from dy as the product needs them",
+        variant_of="conv_backward_data",
+        only="cuda",
+    ),
+    kernel(
+        "conv_backward_weights_implicit",
+        BACKWARD_WEIGHTS + CONVOLUTION,
+        source="conv_backward_weights without columns: they are read from x as the product needs them",
+        variant_of="conv_backward_weights",
+        only="cuda",
     ),
     kernel(
         "conv_nd_forward",

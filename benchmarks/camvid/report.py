@@ -38,38 +38,41 @@ def _kept(variant: Scores) -> Scores:
 
 def _job_scores(job: Job) -> Scores:
     """All that is known of one training; the sets that are scored so far."""
-    log = read_log(job.log)
-    loss = log.train["loss"]
-    found: Scores = {
-        "iterations": job.iterations[-1],
-        "seconds": round(max(log.seconds.values()), 1),
-        "loss": {str(i): round(value, 4) for i, value in sorted(loss.items())},
-    }
+    loss = list(_loss(job).values())
+    found: Scores = {"iterations": job.iterations[-1], "last_loss": round(statistics.fmean(loss[-SMOOTH:]), 4)}
+    best = job.folder.with_name("1") / "crf" / "best.json"
+    if best.is_file():
+        found["crf"] = json.loads(best.read_text())["params"]
     for name in SETS:
         path = job.folder / f"{name}.json"
         if path.is_file():
-            content = json.loads(path.read_text())
-            found[name] = {variant: _kept(scores) for variant, scores in content["variants"].items()}
-            if "crf" in content:
-                found["crf"] = content["crf"]
-    curve = {i: job.folder / f"val_iter_{i}.json" for i in job.iterations[:-1]}
-    curve[job.iterations[-1]] = job.folder / "val.json"
-    if job.seed == 1:
-        found["val_mean_iou"] = {
-            str(i): round(100 * json.loads(path.read_text())["variants"][NET]["mean_iou"], 3)
-            for i, path in curve.items()
-            if path.is_file()
-        }
+            variants = json.loads(path.read_text())["variants"]
+            found[name] = {variant: _kept(scores) for variant, scores in variants.items()}
+    on_the_way = {i: job.folder / f"val_iter_{i}.json" for i in job.iterations[:-1]}
+    curve = {
+        str(i): round(100 * json.loads(path.read_text())["variants"][NET]["mean_iou"], 3)
+        for i, path in on_the_way.items()
+        if path.is_file()
+    }
+    if curve and "val" in found:
+        found["val_mean_iou"] = {**curve, str(job.iterations[-1]): found["val"][NET]["mean_iou"]}
     return found
+
+
+def _loss(job: Job) -> dict[int, float]:
+    """The loss of the fused scores by iteration, of the displayed batches."""
+    return dict(sorted(read_log(job.log).train["loss"].items()))
+
+
+def _finished(out: Path, name: str) -> list[Job]:
+    return [job for job in jobs_of(out, [name], range(1, 100)) if job.weights().is_file()]
 
 
 def _collect(out: Path) -> dict[str, Scores]:
     """By row: net, solver, and by seed what is finished."""
     rows: dict[str, Scores] = {}
     for name, row in ROWS.items():
-        seeds = {
-            str(job.seed): _job_scores(job) for job in jobs_of(out, [name], range(1, 100)) if job.weights().is_file()
-        }
+        seeds = {str(job.seed): _job_scores(job) for job in _finished(out, name)}
         if seeds:
             rows[name] = {"net": f"camvid/{row.net}", "solver": row.solver, "seeds": seeds}
     return rows
@@ -113,7 +116,8 @@ def _claims(rows: dict[str, Scores]) -> list[Scores]:
     found = []
     for table, text, (worse, before), (better, after) in pairs:
         gains = {s: _gain(_values(worse, s, before), _values(better, s, after)) for s in SETS}
-        found.append({"table": table, "claim": text, "gains": gains, "verdict": _verdict(gains)})
+        if any(gains.values()):
+            found.append({"table": table, "claim": text, "gains": gains, "verdict": _verdict(gains)})
     return found
 
 
@@ -133,10 +137,9 @@ def _tables(record: Scores) -> str:
         for variant in (NET, CRF):
             if any(_values(row, s, variant) for s in SETS):
                 cells = [_mean(list(_values(row, s, variant).values())) for s in SETS]
-                seconds = statistics.fmean(s["seconds"] for s in row["seeds"].values()) / 60
                 said = f"`{name}`" + (" and CRF" if variant == CRF else "")
                 what = f"`{row['net'].removeprefix('camvid/')}`, `{row['solver']}`"
-                scores.append([said, what, str(len(row["seeds"])), *cells, f"{seconds:.0f}"])
+                scores.append([said, what, str(len(row["seeds"])), *cells])
     claims = [
         [c["table"], c["claim"], *(_signed(c["gains"][name]) for name in SETS), c["verdict"]] for c in record["claims"]
     ]
@@ -149,7 +152,7 @@ def _tables(record: Scores) -> str:
                 classes.append([f"`{name}`" + (" and CRF" if variant == CRF else ""), *means])
                 names = list(by_seed[0])
     parts = [
-        _table(["run", "net and solver", "seeds", "mean IoU, val", "mean IoU, test", "minutes"], scores),
+        _table(["run", "net and solver", "seeds", "mean IoU, val", "mean IoU, test"], scores),
         _table(["paper's table", "claim", "gain on val (each seed)", "gain on test (each seed)", "here"], claims),
     ]
     if classes:
@@ -157,30 +160,32 @@ def _tables(record: Scores) -> str:
     return "\n".join(parts)
 
 
-def _mean_curve(curves: Sequence[dict[str, float]]) -> tuple[list[int], list[float]]:
+def _mean_curve(curves: Sequence[dict[int, float]]) -> tuple[list[int], list[float]]:
     """Mean over the seeds where all have a value."""
-    common = set.intersection(*(set(curve) for curve in curves))
-    xs = sorted(int(i) for i in common)
-    return xs, [statistics.fmean(curve[str(x)] for curve in curves) for x in xs]
+    xs = sorted(set.intersection(*(set(curve) for curve in curves)))
+    return xs, [statistics.fmean(curve[x] for curve in curves) for x in xs]
 
 
-def _charts(rows: dict[str, Scores]) -> dict[str, Chart]:
-    losses = [
-        Series(name, *_mean_curve([s["loss"] for s in row["seeds"].values()])).smoothed(SMOOTH)
-        for name, row in rows.items()
-    ]
-    learning = []
+def _charts(out: Path, rows: dict[str, Scores]) -> dict[str, Chart]:
+    losses = {
+        name: Series(name, *_mean_curve([_loss(job) for job in _finished(out, name)])).smoothed(SMOOTH) for name in rows
+    }
+    compared = [series for name, series in losses.items() if ROWS[name].seeds > 1]
+    alone = [series for name, series in losses.items() if ROWS[name].seeds == 1]
+    learning, bands = [], []
     for name, row in rows.items():
-        curve = row["seeds"]["1"]["val_mean_iou"]
-        learning.append(Series(name, [int(i) for i in curve], list(curve.values()), marks=True))
-    bands = []
-    for name, row in rows.items():
+        if curve := row["seeds"]["1"].get("val_mean_iou"):
+            learning.append(Series(name, [int(i) for i in curve], list(curve.values()), marks=True))
         for variant, words in ((NET, "before"), (CRF, "after")):
-            if ROWS[name].crf and (of_seeds := [s["test"][variant]["trimap_mean_iou"] for s in row["seeds"].values()]):
-                means = [statistics.fmean(values) for values in zip(*of_seeds, strict=True)]
+            scored = [s["test"][variant] for s in row["seeds"].values() if CRF in s.get("test", {})]
+            if scored:
+                means = [
+                    statistics.fmean(values) for values in zip(*(s["trimap_mean_iou"] for s in scored), strict=True)
+                ]
                 bands.append(Series(f"{name}, {words} CRF", range(1, len(means) + 1), means))
     return {
-        "loss": Chart("", "iteration", "training loss", losses),
+        "loss": Chart("", "iteration", "training loss", compared),
+        "loss_long": Chart("", "iteration", "training loss", alone),
         "val": Chart("", "iteration", "mean IoU on val (%)", learning),
         "trimap": Chart("", "trimap width (pixels)", "mean IoU on test (%)", bands),
     }
@@ -191,7 +196,7 @@ def record(out: Path) -> None:
     rows = _collect(out)
     content = {"machine": machine(), "rows": rows, "claims": _claims(rows)}
     write_text(RESULTS, json.dumps(content, indent=1) + "\n")
-    for name, chart in _charts(rows).items():
+    for name, chart in _charts(out, rows).items():
         write_chart(PICTURES / f"camvid_{name}.svg", chart, *SIZE)
     tables = _tables(content)
     print(tables)

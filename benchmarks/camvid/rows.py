@@ -11,7 +11,7 @@ from typing import Any
 from pydeeplab.networks import find
 from pydeeplab.proto import read_solver
 
-__all__ = ["CLAIMS", "CRF_CHOICES", "ROWS", "Claim", "Job", "Row", "jobs_of"]
+__all__ = ["CLAIMS", "CRF_SEARCH", "ROWS", "Claim", "Job", "Row", "jobs_of"]
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ CLAIMS = (
     Claim("4", "inputs at three scales are better than one", "base", "msc"),
     Claim("4", "random scales in training help", "base", "aug"),
 )
-CRF_CHOICES = [
-    f"w={w},xy={xy},rgb={rgb},pos_w={pos_w},pos_xy=3,iter=10"
-    for w, pos_w in ((1, 1), (2, 1), (4, 3))
-    for xy, rgb in ((15, 5), (30, 5), (30, 10), (60, 10))
-]
+CRF_SEARCH = (
+    *("--images", "24", "--rounds", "0"),
+    *("--w1", "2,4", "--sigma-alpha", "30,60", "--sigma-beta", "3,6"),
+)
+"""How `pydeeplab crf-search` chooses parameters on the validation set."""
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.camvid.rows import CRF_CHOICES, Job, jobs_of
-from pydeeplab.files import write_text
+from benchmarks.camvid.rows import CRF_SEARCH, Job, jobs_of
 
 __all__ = ["SETS", "TRIMAP", "run"]
 
 SETS = ("val", "test")
 TRIMAP = 20
-CHOICE_STEP = 3
-"""CRF parameters are chosen on every third picture of the validation set."""
 
 
 class Runner:
@@ -40,7 +37,9 @@ class Runner:
             *(word for name, value in defines.items() for word in ("--define", f"{name}={value}")),
         )
 
-    def score(self, job: Job, pictures: Path, result: Path, *, crf: str = "", iteration: int | None = None) -> Any:
+    def score(
+        self, job: Job, pictures: Path, result: Path, *, crf: Path | None = None, iteration: int | None = None
+    ) -> Any:
         """The scores of a snapshot on a list of pictures, as `pydeeplab eval` writes them."""
         if not result.is_file():
             self._call(
@@ -54,21 +53,20 @@ class Runner:
             )
         return json.loads(result.read_text())
 
-    def choose_crf(self, job: Job) -> str:
-        """The parameters of `CRF_CHOICES` with the best mean IoU on a part of the validation set."""
-        folder = job.folder / "crf"
-        folder.mkdir(exist_ok=True)
-        pictures = folder / "choice.txt"
-        write_text(pictures, "\n".join((self.root / "val.txt").read_text().splitlines()[::CHOICE_STEP]) + "\n")
-        found = {
-            crf: self.score(job, pictures, folder / f"{crf}.json", crf=crf)["variants"]["net and CRF"]["mean_iou"]
-            for crf in CRF_CHOICES
-        }
-        best = max(found, key=lambda crf: found[crf])
-        write_text(folder / "chosen.json", json.dumps({"best": best, "mean_iou": found}, indent=1) + "\n")
+    def choose_crf(self, job: Job) -> Path:
+        """The file of the parameters that are best on some pictures of the validation set."""
+        best = job.folder / "crf" / "best.json"
+        if not best.is_file():
+            self._call(
+                job.folder,
+                "crf-search",
+                *("--list", self.root / "val.txt", "--root", self.root, "--classes", "camvid", "--quiet"),
+                *("--net", f"camvid/{job.row.net}", "--weights", job.weights(), "--jobs", "1", "-o", best.parent),
+                *CRF_SEARCH,
+            )
         return best
 
-    def score_all(self, job: Job, crf: str = "") -> None:
+    def score_all(self, job: Job, crf: Path | None = None) -> None:
         """The last weights on both sets; with a CRF, the first seed's earlier ones on the validation set too."""
         for name in SETS:
             self.score(job, self.root / f"{name}.txt", job.folder / f"{name}.json", crf=crf)

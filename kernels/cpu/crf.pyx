@@ -18,6 +18,7 @@ cdef extern from "crf_filter.h" nogil:
                                    const int32_t *neighbour, int k, ptrdiff_t m, float *values, float *other)
     void c_slice "lattice_slice"(const float *values, ptrdiff_t p, const int32_t *vertex, const float *weight, ptrdiff_t n,
                                  int k, float *y)
+    void c_scale "lattice_scale"(const float *sum, ptrdiff_t n, float factor, int root, float *scale)
 
 cdef extern from "crf_mean_field.h" nogil:
     void c_join "crf_join"(const int32_t *vertex, const float *weight, const float *scale, ptrdiff_t n, int k,
@@ -131,6 +132,12 @@ def lattice_slice(const float[:, ::1] values, const int32_t[:, ::1] vertex, cons
         return
     with nogil:
         c_slice(&values[0, 0], values.shape[1], &vertex[0, 0], &weight[0, 0], vertex.shape[0], <int>vertex.shape[1], &y[0, 0])
+
+
+def lattice_scale(const float[::1] sum, float[::1] scale, float factor, bint root):
+    if scale.shape[0]:
+        with nogil:
+            c_scale(&sum[0], scale.shape[0], factor, root, &scale[0])
 
 
 def crf_join(const int32_t[:, ::1] vertex, const float[:, ::1] weight, scale, int32_t[:, ::1] all_vertex,

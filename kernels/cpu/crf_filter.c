@@ -1,8 +1,10 @@
 #include "crf_filter.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "crf_rows.h"
+#include "parallel.h"
 #include "simd.h"
 
 /* Row v of values becomes the weighted sum of its points, for the vertices begin..end. */
@@ -117,4 +119,17 @@ void lattice_slice(const float *values, ptrdiff_t p, const int32_t *vertex, cons
 #pragma omp parallel for schedule(dynamic) if (pieces > 1)
     for (ptrdiff_t i = 0; i < pieces; i++)
         slice_piece(values, p, vertex, weight, i * PIECE, (i + 1) * PIECE < n ? (i + 1) * PIECE : n, k, y);
+}
+
+VECTORISED static void scale_piece(const float *sum, ptrdiff_t n, float factor, float *scale)
+{
+    for (ptrdiff_t i = 0; i < n; i++) scale[i] = 1 / (factor * sum[i] + 1e-20f);
+}
+
+void lattice_scale(const float *sum, ptrdiff_t n, float factor, int root, float *scale)
+{
+    FOR_PIECES(n, begin, end, {
+        scale_piece(sum + begin, end - begin, factor, scale + begin);
+        for (ptrdiff_t i = begin; root && i < end; i++) scale[i] = sqrtf(scale[i]);
+    });
 }

@@ -12,4 +12,7 @@ void lattice_gather(const float *x, ptrdiff_t p, const int32_t *start, const int
 void lattice_slice(const float *values, ptrdiff_t p, const int32_t *vertex, const float *weight, ptrdiff_t n, int k,
                    float *y);
 
+/* 1 / (factor sum + 1e-20), or the square root of it. */
+void lattice_scale(const float *sum, ptrdiff_t n, float factor, int root, float *scale);
+
 #endif

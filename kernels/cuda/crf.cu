@@ -3,6 +3,7 @@
 
 #include "reduce.h"
 #include "runtime.h"
+#include "vectors.h"
 
 namespace {
 
@@ -43,6 +44,50 @@ template <class Operation> __device__ float over_lanes(float value, Operation co
     return partial[at - lane];
 }
 
+/* The same over LANES neighbours of a warp, without shared memory. */
+template <int LANES_, class Operation> __device__ float over_warp(float value, Operation combine) {
+    for (int half = LANES_ / 2; half > 0; half /= 2)
+        value = combine(value, __shfl_xor_sync(0xffffffffu, value, half, LANES_));
+    return value;
+}
+
+/* ACROSS threads hold a pixel's row in registers, four columns each. CORNERS is 0 where it is not known beforehand. */
+template <int ACROSS, int CORNERS>
+__global__ void update_rows_kernel(const float4 *score, const int32_t *vertex, const float *weight,
+                                   const float4 *values, float4 *q, int all, int columns, int64_t n) {
+    const int corners = CORNERS ? CORNERS : all, lane = (int)threadIdx.x % ACROSS;
+    constexpr int pixels = BLOCK / ACROSS;
+    for (int64_t first = (int64_t)blockIdx.x * pixels; first < n; first += (int64_t)gridDim.x * pixels) {
+        int64_t pixel = first + (int)threadIdx.x / ACROSS;
+        bool inside = pixel < n && lane < columns;
+        float4 total = make_float4(-INFINITY, -INFINITY, -INFINITY, -INFINITY);
+        if (inside) {
+            total = score[pixel * columns + lane];
+#pragma unroll
+            for (int t = 0; t < corners; t++)
+                add_product(total, weight[pixel * corners + t],
+                            values[(int64_t)vertex[pixel * corners + t] * columns + lane]);
+        }
+        float largest = fmaxf(fmaxf(total.x, total.y), fmaxf(total.z, total.w));
+        largest = over_warp<ACROSS>(largest, Larger());
+        total = make_float4(expf(total.x - largest), expf(total.y - largest), expf(total.z - largest),
+                            expf(total.w - largest));
+        float sum = over_warp<ACROSS>(total.x + total.y + (total.z + total.w), Add());
+        if (inside) q[pixel * columns + lane] = make_float4(total.x / sum, total.y / sum, total.z / sum, total.w / sum);
+    }
+}
+
+template <int ACROSS>
+int update_rows(const float *score, const int32_t *vertex, const float *weight, const float *values, float *q,
+                int64_t corners, int64_t columns, int64_t n) {
+    int64_t blocks = divide_up(n, BLOCK / ACROSS);
+    auto kernel = corners == 9 ? update_rows_kernel<ACROSS, 9> : update_rows_kernel<ACROSS, 0>;
+    return launch_blocks(kernel, dim3((unsigned)(blocks < MOST_BLOCKS ? blocks : MOST_BLOCKS)), dim3(BLOCK), 0,
+                         (const float4 *)score, vertex, weight, (const float4 *)values, (float4 *)q, (int)corners,
+                         (int)columns, n);
+}
+
+/* For rows of any length. */
 __global__ void update_kernel(const float *score, const int32_t *vertex, const float *weight, const float *values,
                               float *q, int64_t corners, int64_t columns, int64_t n) {
     int lane = (int)threadIdx.x % LANES;
@@ -71,22 +116,21 @@ __global__ void update_kernel(const float *score, const int32_t *vertex, const f
 
 __global__ void pack_kernel(const float *score, float *packed, int64_t width, int64_t classes, int64_t plane,
                             int64_t full_width, int64_t columns, int64_t n) {
-    EACH(i, n) {
-        int64_t pixel = i / columns, c = i % columns;
-        packed[i] = c < classes ? score[c * plane + pixel / width * full_width + pixel % width] : -1e30f;
+    EACH(pixel, n) {
+        const float *from = score + pixel / width * full_width + pixel % width;
+        for (int64_t c = 0; c < columns; c++) packed[pixel * columns + c] = c < classes ? from[c * plane] : -1e30f;
     }
 }
 
 __global__ void unpack_kernel(const float *packed, float *score, int64_t height, int64_t width, bool log,
-                              int64_t columns, int64_t full_height, int64_t full_width, int64_t n) {
-    EACH(i, n) {
-        int64_t x = i % full_width, y = i / full_width % full_height, c = i / (full_width * full_height);
-        float value = 0;
-        if (x < width && y < height) {
-            value = packed[(y * width + x) * columns + c];
-            if (log) value = logf(fmaxf(value, FLT_MIN));
+                              int64_t columns, int64_t classes, int64_t full_width, int64_t plane) {
+    EACH(i, plane) {
+        int64_t x = i % full_width, y = i / full_width;
+        const float *row = x < width && y < height ? packed + (y * width + x) * columns : nullptr;
+        for (int64_t c = 0; c < classes; c++) {
+            float value = row ? row[c] : 0;
+            score[c * plane + i] = row && log ? logf(fmaxf(value, FLT_MIN)) : value;
         }
-        score[i] = value;
     }
 }
 
@@ -109,6 +153,15 @@ int crf_mix(const float *matrix, float *values, int64_t C, int64_t R, int64_t P)
 
 int crf_update(const float *score, const int32_t *vertex, const float *weight, const float *values, float *q, int64_t N,
                int64_t P, int64_t T, int64_t) {
+    if (whole_vectors(P, score, values, q) && P && P <= 128) {
+        auto rows = P <= 4    ? update_rows<1>
+                    : P <= 8  ? update_rows<2>
+                    : P <= 16 ? update_rows<4>
+                    : P <= 32 ? update_rows<8>
+                    : P <= 64 ? update_rows<16>
+                              : update_rows<32>;
+        return rows(score, vertex, weight, values, q, T, P / 4, N);
+    }
     int64_t blocks = divide_up(N, BLOCK / LANES);
     return launch_blocks(update_kernel, dim3((unsigned)(blocks < MOST_BLOCKS ? blocks : MOST_BLOCKS)), dim3(BLOCK), 0,
                          score, vertex, weight, values, q, T, P, N);
@@ -117,11 +170,11 @@ int crf_update(const float *score, const int32_t *vertex, const float *weight, c
 int crf_pack(const float *score, float *packed, int64_t height, int64_t width, int64_t C, int64_t H, int64_t W,
              int64_t N, int64_t P) {
     if (height < 0 || width < 0 || height > H || width > W || height * width != N || C > P) return BAD_ARGUMENTS;
-    return launch_each(pack_kernel, N * P, score, packed, width, C, H * W, W, P, N * P);
+    return launch_each(pack_kernel, N, score, packed, width, C, H * W, W, P, N);
 }
 
 int crf_unpack(const float *packed, float *score, int64_t height, int64_t width, bool log, int64_t N, int64_t P,
                int64_t C, int64_t H, int64_t W) {
     if (height < 0 || width < 0 || height > H || width > W || height * width != N || C > P) return BAD_ARGUMENTS;
-    return launch_each(unpack_kernel, C * H * W, packed, score, height, width, log, P, H, W, C * H * W);
+    return launch_each(unpack_kernel, H * W, packed, score, height, width, log, P, C, W, H * W);
 }

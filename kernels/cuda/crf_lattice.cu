@@ -1,4 +1,4 @@
-/* The permutohedral lattice: embedding points, its neighbours and transpose, splatting, blurring and slicing. */
+/* Building the permutohedral lattice: where points lie in it, its vertices' neighbours and the points of a vertex. */
 #include <limits.h>
 
 #include "primitives.h"
@@ -104,7 +104,8 @@ struct Table {
     __device__ uint32_t insert(int32_t row) const {
         const int16_t *key = keys + (int64_t)row * d;
         for (uint32_t at = start(key);; at = (at + 1) & mask) {
-            int32_t there = atomicCAS(slot + at, FREE, row);
+            int32_t there = *(volatile int32_t *)(slot + at); /* in smooth pictures most corners find theirs taken */
+            if (there == FREE) there = atomicCAS(slot + at, FREE, row);
             if (there == FREE || same(there, key)) return at;
         }
     }
@@ -124,8 +125,8 @@ __global__ void fill_kernel(int32_t *x, int32_t value, int64_t n) {
 /* Every corner's slot, and the first corner of each slot. */
 __global__ void insert_kernel(Table table, uint32_t *slot_of, int32_t *first, int64_t n) {
     EACH(i, n) {
-        slot_of[i] = table.insert((int32_t)i);
-        atomicMin(first + slot_of[i], (int32_t)i);
+        uint32_t at = slot_of[i] = table.insert((int32_t)i);
+        if (*(volatile int32_t *)(first + at) > (int32_t)i) atomicMin(first + at, (int32_t)i);
     }
 }
 
@@ -203,39 +204,6 @@ __global__ void shares_kernel(const int32_t *order, const float *weight, const f
     }
 }
 
-/* The last row, of the vertex that is not there, stays zero. */
-__global__ void splat_kernel(const float *x, const int32_t *start, const int32_t *point, const float *share,
-                             float *values, int64_t rows, int64_t columns) {
-    EACH(i, rows * columns) {
-        int64_t v = i / columns, c = i % columns;
-        float sum = 0;
-        if (v < rows - 1)
-            for (int32_t e = start[v]; e < start[v + 1]; e++) sum += share[e] * x[point[e] * columns + c];
-        values[i] = sum;
-    }
-}
-
-__global__ void blur_kernel(const float *from, float *to, const int32_t *neighbour, int64_t rows, int64_t columns) {
-    EACH(i, rows * columns) {
-        int64_t v = i / columns, c = i % columns;
-        if (v == rows - 1) {
-            to[i] = 0;
-            continue;
-        }
-        to[i] = from[i] + 0.5f * (from[neighbour[2 * v] * columns + c] + from[neighbour[2 * v + 1] * columns + c]);
-    }
-}
-
-__global__ void slice_kernel(const float *values, const int32_t *vertex, const float *weight, float *y, int64_t k,
-                             int64_t columns, int64_t n) {
-    EACH(i, n) {
-        int64_t point = i / columns, c = i % columns;
-        float sum = 0;
-        for (int64_t j = 0; j < k; j++) sum += weight[point * k + j] * values[vertex[point * k + j] * columns + c];
-        y[i] = sum;
-    }
-}
-
 } // namespace
 
 int lattice_features(const float *image, const float *band_std, float *feature, int64_t height, int64_t width,
@@ -306,23 +274,4 @@ int lattice_transpose(const int32_t *vertex, const float *weight, const float *s
     if (E) RETURN_IF_FAILED(sort_pairs(vertex, sorted, numbers, order, E, bits));
     RETURN_IF_FAILED(launch_each(starts_kernel, R, sorted, start, E, R));
     return launch_each(shares_kernel, E, order, weight, scale, point, share, k, E);
-}
-
-int lattice_gather(const float *x, const int32_t *start, const int32_t *point, const float *share,
-                   const int32_t *neighbour, float *values, float *other, int64_t, int64_t P, int64_t R, int64_t,
-                   int64_t k, int64_t M, int64_t) {
-    if (R != M + 1) return BAD_ARGUMENTS;
-    RETURN_IF_FAILED(launch_each(splat_kernel, R * P, x, start, point, share, values, R, P));
-    float *from = values, *to = other;
-    for (int64_t axis = 0; axis < k; axis++) {
-        RETURN_IF_FAILED(launch_each(blur_kernel, R * P, from, to, neighbour + axis * M * 2, R, P));
-        float *swap = from;
-        from = to, to = swap;
-    }
-    return from == values ? (int)cudaSuccess : copy_on_device(values, from, R * P * (int64_t)sizeof(float));
-}
-
-int lattice_slice(const float *values, const int32_t *vertex, const float *weight, float *y, int64_t, int64_t P,
-                  int64_t N, int64_t k) {
-    return launch_each(slice_kernel, N * P, values, vertex, weight, y, k, P, N * P);
 }

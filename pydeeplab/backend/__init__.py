@@ -56,6 +56,14 @@ class Backend:
         check_room(count * dtype.itemsize)
         return np.empty(count, dtype)
 
+    def from_host(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The array where this backend's kernels can reach it: itself, unless that is on a device."""
+        return array
+
+    def to_host(self, array: NDArray[Any]) -> NDArray[Any]:
+        """An array of this backend as a NumPy array: itself, unless it is on a device."""
+        return array
+
     def _load(self) -> dict[str, Callable[..., None]]:
         modules: dict[str, Any] = {}
         for stem in stems():
@@ -133,15 +141,14 @@ def _check_array(
             )
 
 
-@cache
-def get_backend(name: str) -> Backend:
+def get_backend(name: str | Backend) -> Backend:
     """Return a backend by name.
 
     Parameters
     ----------
-    name : str
+    name : str or Backend
         cpu (float32), reference (float32 or float64), cuda (float32; the first GPU, or ``cuda:1`` for the second, ...)
-        or cuda-emulation.
+        or cuda-emulation. A backend is returned as it is.
 
     Raises
     ------
@@ -150,11 +157,18 @@ def get_backend(name: str) -> Backend:
     DeviceError
         There is no GPU, or its library has not been built.
     """
+    if isinstance(name, Backend):
+        return name
     base, colon, device = name.partition(":")
     if base not in BACKENDS or (colon and not (base == "cuda" and device.isdecimal())):
         raise UsageError(f"unknown backend '{name}'; known are {', '.join(BACKENDS)}.{did_you_mean(name, BACKENDS)}")
-    if base.startswith("cuda"):
+    return _open(base, int(device or 0))
+
+
+@cache
+def _open(name: str, device: int) -> Backend:
+    if name.startswith("cuda"):
         from pydeeplab.backend.cuda.backend import CudaBackend
 
-        return CudaBackend(base, int(device or 0))
+        return CudaBackend(name, device)
     return Backend(name, (np.float32,) if name == "cpu" else (np.float32, np.float64))

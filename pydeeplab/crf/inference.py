@@ -16,6 +16,7 @@ from pydeeplab.crf.mean_field import MeanField
 from pydeeplab.crf.parameters import CRFParameters
 from pydeeplab.crf.unary import scores_from_probabilities
 from pydeeplab.errors import DataError, UsageError
+from pydeeplab.process import default_backend
 
 __all__ = ["DenseCRF", "refine"]
 
@@ -29,8 +30,9 @@ class DenseCRF:
     ----------
     params : CRFParameters or str
         Parameters, or text for `CRFParameters.parse`, such as the name of a preset.
-    backend : {"cpu", "reference"}
-        Where the arithmetic runs.
+    backend : str
+        Where the arithmetic runs: cpu, reference, cuda (or ``cuda:1`` for the second GPU), cuda-emulation; by default
+        where nets compute, see `pydeeplab.set_mode_gpu`. On a GPU everything between scores and result stays there.
 
     Examples
     --------
@@ -40,11 +42,11 @@ class DenseCRF:
     (2, 4, 6)
     """
 
-    def __init__(self, params: CRFParameters | str = "voc12-largefov", *, backend: str = "cpu"):
+    def __init__(self, params: CRFParameters | str = "voc12-largefov", *, backend: str | None = None):
         self.params = CRFParameters.parse(params) if isinstance(params, str) else params
-        self._backend = backend
-        self._dtype = get_backend(backend).dtypes[-1]
-        self._memory = Memory()
+        self._backend = get_backend(backend or default_backend())
+        self._dtype = self._backend.dtypes[-1]
+        self._memory = Memory(self._backend)
 
     def refine(
         self,
@@ -89,7 +91,7 @@ class DenseCRF:
         planes, maps = self._inputs(image, scores, probabilities, crop)
         field = self._field(maps)
         self._add_bilateral(field, planes)
-        result = np.empty(maps.shape, self._dtype)
+        result = self._backend.empty(maps.size, self._dtype).reshape(maps.shape)
         field.start(maps)
         for iteration in range(self.params.iterations + 1):
             if iteration:
@@ -97,8 +99,8 @@ class DenseCRF:
             if callback or iteration == self.params.iterations:
                 field.read(result)
             if callback:
-                callback(iteration, result.copy())
-        return result
+                callback(iteration, np.array(self._backend.to_host(result)))
+        return self._backend.to_host(result)
 
     def _inputs(
         self, image: ArrayLike | None, scores: ArrayLike | None, probabilities: ArrayLike | None, crop: bool
@@ -225,7 +227,7 @@ def refine(
     probabilities: ArrayLike | None = None,
     crop: bool = False,
     callback: Callback | None = None,
-    backend: str = "cpu",
+    backend: str | None = None,
 ) -> NDArray[Any]:
     """Refine one image's scores or probabilities; see `DenseCRF.refine`, and use `DenseCRF` for many images.
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pydeeplab.backend import get_backend
+from pydeeplab.backend import Backend, get_backend
 from pydeeplab.crf._memory import Memory
 from pydeeplab.errors import DataError, UsageError, did_you_mean
 
@@ -20,7 +20,6 @@ NORMALIZATIONS = ("after", "symmetric", "before", "none")
 """How a filter K is normalised by its row sums D: after (D^-1 K, DeepLab's), symmetric (D^-1/2 K D^-1/2), before
 (K D^-1), none."""
 
-_SMALLEST = 1e-20
 _GROUP = 4
 _MOST_CORNERS = 2**31 - 64  # 32-bit places, and the kernels look a few ahead
 
@@ -43,12 +42,13 @@ class PermutohedralLattice:
     features : (N, d) array
         A point per row, in units of the Gaussian's standard deviation; d from 1 to 31. Coordinates must stay below
         about 30000 / d.
-    backend : {"cpu", "reference"}
-        Where the arithmetic runs; cpu in float32, reference in the type of ``features``.
+    backend : {"cpu", "reference", "cuda", "cuda-emulation"} or Backend
+        Where the arithmetic runs; in float32, but for reference in the type of ``features``.
     points : int, optional
-        Only the first so many rows carry values; nothing is rounded up then.
+        Only the first so many rows carry values; nothing is rounded up then, and ``features`` may be an array of the
+        backend.
     memory
-        Where the arrays come from. A second lattice in the same memory replaces the first.
+        Where the arrays come from, of the same backend. A second lattice in the same memory replaces the first.
 
     Raises
     ------
@@ -69,15 +69,15 @@ class PermutohedralLattice:
 
     def __init__(
         self,
-        features: ArrayLike,
+        features: Any,
         *,
-        backend: str = "cpu",
+        backend: str | Backend = "cpu",
         points: int | None = None,
         memory: Memory | None = None,
     ):
         self._backend = get_backend(backend)
-        self._memory = memory or Memory()
-        array = np.asarray(features)
+        self._memory = memory or Memory(self._backend)
+        array: Any = features if points is not None and hasattr(features, "dtype") else np.asarray(features)
         dtype = array.dtype if array.dtype in self._backend.dtypes else np.dtype(np.float32)
         if array.ndim != 2 or not 1 <= array.shape[1] <= MAX_DIMENSION:
             raise DataError(
@@ -86,22 +86,24 @@ class PermutohedralLattice:
         if points is None:
             points = len(array)
             array = np.concatenate([array, np.zeros((-points % _GROUP, array.shape[1]), array.dtype)])
+        if isinstance(array, np.ndarray):
+            array = self._backend.from_host(np.ascontiguousarray(array, dtype))
         if array.shape[0] * (array.shape[1] + 1) > _MOST_CORNERS:
             raise DataError(f"{len(array)} points are too many for one lattice; cut the image into tiles")
         self.points, self.dimension, self.dtype = points, array.shape[1], dtype
-        self._build(np.ascontiguousarray(array, dtype))
+        self._build(array)
 
     def _build(self, features: NDArray[Any]) -> None:
         rows, corners = len(features), self.dimension + 1
         new, kernels = self._memory.get, self._backend.kernels
         key = self._memory.get("key", (rows * corners, self.dimension), np.int16)
         vertex, weight = new("vertex", (rows, corners), np.int32), new("weight", (rows, corners), self.dtype)
-        count = np.zeros(1, np.int32)
+        count = new("count", (1,), np.int32)
         try:
             kernels.lattice_embed(features, key, vertex, weight, count)
-        except OverflowError:
-            raise DataError(_reach(features)) from None
-        self.vertices = int(count[0])
+        except (OverflowError, DataError):
+            raise DataError(_reach(self._backend.to_host(features))) from None
+        self.vertices = int(self._backend.to_host(count)[0])
         self.neighbour = new("neighbour", (corners, self.vertices, 2), np.int32)
         kernels.lattice_neighbours(key[: self.vertices], self.neighbour)
         self.vertex, self.weight = vertex[: self.points], weight[: self.points]
@@ -124,19 +126,26 @@ class PermutohedralLattice:
 
     def kernel_sums(self) -> NDArray[Any]:
         """K 1: for every point the sum of its Gaussian over all points (N,)."""
+        return self._backend.to_host(self._sliced_sums()) * self.dtype.type(self.factor)
+
+    def _sliced_sums(self) -> NDArray[Any]:
+        """The sums before `factor`, where the backend has its arrays."""
         if self._sums is None:
             if self._share_scale is not None:
                 self._transpose(None)
             ones = self._memory.get("ones", (self.points, 1), self.dtype)
-            ones[...] = 1
+            self._sums = ones.reshape(self.points)
+            self._backend.kernels.fill(self._sums, 1.0)
             values = self._memory.get("sums", (self.vertices + 1, 1), self.dtype)
             self.gather(ones, values, self._memory.get("sums other", values.shape, self.dtype))
             self._backend.kernels.lattice_slice(values, self.vertex, self.weight, ones)
-            self._sums = ones[:, 0] * self.dtype.type(self.factor)
         return self._sums
 
     def scales(self, normalization: str) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
-        """What a point's value is multiplied by before splatting and after slicing (None: nothing), each (N,)."""
+        """What a point's value is multiplied by before splatting and after slicing (None: nothing), each (N,).
+
+        They are where the backend has its arrays, and are overwritten by the next call.
+        """
         if normalization not in NORMALIZATIONS:
             raise UsageError(
                 f"unknown normalization '{normalization}'; known are {', '.join(NORMALIZATIONS)}."
@@ -144,10 +153,11 @@ class PermutohedralLattice:
             )
         if normalization == "none":
             return None, None
-        inverse = 1 / (self.kernel_sums() + self.dtype.type(_SMALLEST))
-        if normalization == "after":
-            return None, inverse
-        return (inverse, None) if normalization == "before" else (np.sqrt(inverse),) * 2
+        scale = self._memory.get("scale", (self.points,), self.dtype)
+        self._backend.kernels.lattice_scale(self._sliced_sums(), scale, self.factor, normalization == "symmetric")
+        if normalization == "symmetric":
+            return scale, scale
+        return (None, scale) if normalization == "after" else (scale, None)
 
     def scale_splat(self, scale: NDArray[Any] | None) -> None:
         """Let `gather` multiply the points' values by ``scale`` (N,) from now on."""
@@ -162,7 +172,8 @@ class PermutohedralLattice:
         neighbour = self.neighbour
         if adjoint:
             neighbour = self._memory.get("reversed", neighbour.shape, neighbour.dtype)
-            neighbour[...] = self.neighbour[::-1]
+            for axis in range(len(neighbour)):
+                neighbour[axis] = self.neighbour[len(neighbour) - 1 - axis]
         self._backend.kernels.lattice_gather(x, self._start, self._point, self._share, neighbour, values, other)
 
     def filter(self, values: ArrayLike, normalization: str = "none", *, adjoint: bool = False) -> NDArray[Any]:
@@ -196,12 +207,14 @@ class PermutohedralLattice:
         self.scale_splat(before)
         shape = (self.vertices + 1, rows.shape[1])
         vertices = self._memory.get("values", shape, self.dtype)
-        self.gather(rows, vertices, self._memory.get("other", shape, self.dtype), adjoint=adjoint)
-        result = np.empty_like(rows)
-        self._backend.kernels.lattice_slice(vertices, self.vertex, self.weight, result)
+        other = self._memory.get("other", shape, self.dtype)
+        self.gather(self._backend.from_host(rows), vertices, other, adjoint=adjoint)
+        sliced = self._backend.empty(rows.size, self.dtype).reshape(rows.shape)
+        self._backend.kernels.lattice_slice(vertices, self.vertex, self.weight, sliced)
+        result = self._backend.to_host(sliced)
         result *= self.dtype.type(self.factor)
         if after is not None:
-            result *= after[:, None]
+            result *= self._backend.to_host(after)[:, None]
         return result.reshape(x.shape)
 
 

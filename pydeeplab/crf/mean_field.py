@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydeeplab.backend import get_backend
+from pydeeplab.backend import Backend, get_backend
 from pydeeplab.crf._memory import Memory
 from pydeeplab.crf.lattice import PermutohedralLattice
 
@@ -44,12 +44,12 @@ class MeanField:
         Size of the region, in pixels.
     classes : int
         Number of classes, at least 1.
-    backend : {"cpu", "reference"}
+    backend : {"cpu", "reference", "cuda", "cuda-emulation"} or Backend
         Where the arithmetic runs.
     dtype
         float32, or float64 on the reference backend.
     memory
-        Buffers to use; a later `MeanField` with the same memory replaces this one.
+        Buffers to use, of the same backend; a later `MeanField` with the same memory replaces this one.
 
     Notes
     -----
@@ -63,14 +63,14 @@ class MeanField:
         width: int,
         classes: int,
         *,
-        backend: str = "cpu",
+        backend: str | Backend = "cpu",
         dtype: Any = np.float32,
         memory: Memory | None = None,
     ):
         self.height, self.width, self.classes = height, width, classes
         self._pixels, self._columns = height * width, _padded(classes)
-        self._backend, self._name, self._dtype = get_backend(backend), backend, np.dtype(dtype)
-        self._memory = memory or Memory()
+        self._backend, self._dtype = get_backend(backend), np.dtype(dtype)
+        self._memory = memory or Memory(self._backend)
         self._terms: list[_Term] = []
         self._joined: list[tuple[PermutohedralLattice, NDArray[Any] | None, float]] = []
         self._rows = 0
@@ -108,13 +108,16 @@ class MeanField:
         index = len(self._terms)
         dimension = 2 + (0 if image is None else len(image))
         features = self._array("features", -(-self._pixels // _GROUP) * _GROUP, dimension)
-        self._backend.kernels.lattice_features(image, band_std, features, self.height, self.width, xy_std)
+        planes, stds = (None if a is None else self._backend.from_host(a) for a in (image, band_std))
+        self._backend.kernels.lattice_features(planes, stds, features, self.height, self.width, xy_std)
         lattice = PermutohedralLattice(
-            features, backend=self._name, points=self._pixels, memory=self._memory.scope(f"kernel {index}")
+            features, backend=self._backend, points=self._pixels, memory=self._memory.scope(f"kernel {index}")
         )
         before, after = lattice.scales(normalization)
         lattice.scale_splat(before)
-        matrix = None if compatibility is None else np.ascontiguousarray(-compatibility, self._dtype)
+        matrix = None
+        if compatibility is not None:
+            matrix = self._backend.from_host(np.ascontiguousarray(-compatibility, self._dtype))
         self._terms.append(_Term(lattice, self._rows, matrix))
         self._joined.append((lattice, after, weight * lattice.factor))
         self._rows += lattice.vertices + 1
@@ -153,9 +156,10 @@ class MeanField:
         self._values = self._array("values", self._rows, self._columns)
         most = max((term.lattice.vertices + 1 for term in self._terms), default=0)
         self._other = self._array("other", most, self._columns)
-        self._backend.kernels.crf_pack(scores, self._score, self.height, self.width)
-        nothing = np.empty((self._pixels, 0), np.int32)
-        self._backend.kernels.crf_update(self._score, nothing, nothing.astype(self._dtype), self._values, self._q)
+        kernels = self._backend.kernels
+        kernels.crf_pack(self._backend.from_host(scores), self._score, self.height, self.width)
+        nowhere, nothing = self._array("none", self._pixels, 0, dtype=np.int32), self._array("none", self._pixels, 0)
+        kernels.crf_update(self._score, nowhere, nothing, self._values, self._q)
 
     def step(self) -> None:
         """One mean-field iteration: all pixels at once."""

@@ -47,7 +47,7 @@ class DenseCRF(Layer):
             )
         if len(bottom) == 2 and param.bi_w:
             raise self.error("has bilateral kernels, but no image: make it the third bottom, or remove bi_w")
-        self._memory = Memory()
+        self._memory = Memory(self.context.backend)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape
@@ -75,7 +75,7 @@ class DenseCRF(Layer):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         param = self.param.dense_crf_param
         items, classes, *full = bottom[0].shape
-        sizes = bottom[1].data.reshape(items, 2)
+        sizes = bottom[1].look().reshape(items, 2)
         scores, out = bottom[0].read(), top[0].write()
         for item in range(items):
             height, width = self._region(item, sizes[item], full)
@@ -83,7 +83,7 @@ class DenseCRF(Layer):
                 height,
                 width,
                 classes,
-                backend=self.context.backend.name,
+                backend=self.context.backend,
                 dtype=self.context.dtype,
                 memory=self._memory,
             )

@@ -67,7 +67,7 @@ class MultiStageMeanfield(Layer):
         potts = self.new_blob(1, 1, classes, classes)
         potts.data[0, 0] = -np.eye(classes)
         self.blobs.append(potts)
-        self._memory = Memory()
+        self._memory = Memory(self.context.backend)
         self._spatial_size: tuple[int, int] | None = None
         self._spatial: PermutohedralLattice
         self._bilateral: list[PermutohedralLattice] = []
@@ -115,7 +115,7 @@ class MultiStageMeanfield(Layer):
         features = self._memory.get("features", shape, self.context.dtype)
         stds = None if image is None else np.full(len(image), param.theta_beta, self.context.dtype)
         self.kernels.lattice_features(image, stds, features, height, width, xy_std)
-        return PermutohedralLattice(features, backend=self.context.backend.name, memory=self._memory.scope(name))
+        return PermutohedralLattice(features, backend=self.context.backend, memory=self._memory.scope(name))
 
     def _message(self, x: Rows, parameter: int) -> Rows:
         """Mix the classes of each row by a parameter: row i becomes parameter @ row i."""

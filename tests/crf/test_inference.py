@@ -9,6 +9,7 @@ from pydeeplab.crf import CRFParameters, DenseCRF, refine, scores_from_labels, s
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.threads import get_num_threads, set_num_threads
 from tests.crf.support import exact_kernel, exact_mean_field, normalized, picture, softmax
+from tests.support.backends import USABLE
 
 POTTS = CRFParameters(4, 20, 12, 3, 3, iterations=5)
 
@@ -59,11 +60,12 @@ def test_potts_is_the_matrix_of_ones_without_diagonal() -> None:
     np.testing.assert_allclose(refine(image, scores, matrix), refine(image, scores, POTTS), atol=2e-5)
 
 
+@pytest.mark.parametrize("backend", [name for name in USABLE if name != "reference"])
 @pytest.mark.parametrize("classes", [1, 2, 5, 21, 40])
-def test_backends_agree(classes: int) -> None:
+def test_backends_agree(classes: int, backend: str) -> None:
     image, _, _ = picture()
     scores = np.random.default_rng(classes).normal(size=(classes, 24, 31)).astype(np.float32)
-    q = refine(image, scores, POTTS)
+    q = refine(image, scores, POTTS, backend=backend)
     expected = refine(image, scores, POTTS, backend="reference")
     assert expected.dtype == np.float64
     assert np.abs(q - expected).mean() < 1e-4  # in double precision a few points lie in other simplices

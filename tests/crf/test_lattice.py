@@ -8,8 +8,7 @@ import pytest
 from pydeeplab.crf import NORMALIZATIONS, PermutohedralLattice
 from pydeeplab.errors import DataError, UsageError
 from tests.crf.support import exact_kernel, normalized
-
-BACKENDS = ("cpu", "reference")
+from tests.support.backends import USABLE
 
 
 def grid_features(bands: int, spread: float = 3.0) -> np.ndarray:
@@ -19,7 +18,7 @@ def grid_features(bands: int, spread: float = 3.0) -> np.ndarray:
     return np.column_stack([x / 6, y / 6, colours])
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", USABLE)
 @pytest.mark.parametrize(("bands", "bound"), [(0, 0.02), (1, 0.03), (3, 0.03), (4, 0.05)])
 def test_normalised_filter_is_near_exact_gaussians(backend: str, bands: int, bound: float) -> None:
     features = grid_features(bands)
@@ -30,7 +29,7 @@ def test_normalised_filter_is_near_exact_gaussians(backend: str, bands: int, bou
     assert np.corrcoef(got.ravel(), exact.ravel())[0, 1] > 0.97
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", USABLE)
 def test_normalised_filters_keep_their_sums(backend: str) -> None:
     lattice = PermutohedralLattice(grid_features(3), backend=backend)
     sums = lattice.kernel_sums()
@@ -54,14 +53,25 @@ def test_filter_is_linear_and_takes_any_number_of_columns() -> None:
     )
 
 
-def test_backends_agree_on_vertices() -> None:
+@pytest.mark.parametrize("backend", USABLE)
+def test_backends_agree_on_vertices(backend: str) -> None:
     features = grid_features(3).astype(np.float32)
-    ours, reference = (PermutohedralLattice(features, backend=b) for b in BACKENDS)
+    ours, reference = (PermutohedralLattice(features, backend=b) for b in (backend, "reference"))
+    vertex, neighbour, weight = map(np.asarray, (ours.vertex, ours.neighbour, ours.weight))
     assert ours.vertices == reference.vertices
-    assert np.array_equal(ours.vertex, reference.vertex)
-    assert np.array_equal(ours.neighbour, reference.neighbour)
-    np.testing.assert_allclose(ours.weight.sum(axis=1), 1, rtol=1e-5)
-    assert ours.weight.min() > -1e-5
+    assert np.array_equal(vertex, reference.vertex)
+    assert np.array_equal(neighbour, reference.neighbour)
+    np.testing.assert_allclose(weight.sum(axis=1), 1, rtol=1e-5)
+    assert weight.min() > -1e-5
+
+
+@pytest.mark.parametrize("backend", USABLE)
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_the_adjoint_filter_is_the_transpose(backend: str, normalization: str) -> None:
+    lattice = PermutohedralLattice(grid_features(1), backend=backend)
+    x, y = np.random.default_rng(4).normal(size=(2, 600, 3)).astype(np.float32)
+    there, back = lattice.filter(x, normalization), lattice.filter(y, normalization, adjoint=True)
+    assert (there * y).sum() == pytest.approx((x * back).sum(), rel=1e-3)
 
 
 def test_rounding_up_to_four_points_adds_the_vertices_of_the_origin() -> None:
@@ -87,7 +97,7 @@ def test_known_normalisations(name: str) -> None:
     assert np.corrcoef(got, exact)[0, 1] > 0.95
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", USABLE)
 @pytest.mark.parametrize(
     ("features", "message"),
     [

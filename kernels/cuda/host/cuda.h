@@ -49,6 +49,17 @@ void wait_for_block();
 /* Shared memory whose size the launch says. */
 #define DYNAMIC_SHARED(type, name) type *name = static_cast<type *>(host::shared_memory)
 
+/* All threads of the block must take part. */
+template <class T> static inline T __shfl_xor_sync(unsigned, T value, int mask, int = 32) {
+    static thread_local T shown[1024];
+    unsigned at = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
+    shown[at] = value;
+    __syncthreads();
+    T other = shown[at ^ (unsigned)mask];
+    __syncthreads();
+    return other;
+}
+
 template <class T> static inline T __ldg(const T *p) { return *p; }
 static inline float rsqrtf(float x) { return 1 / __builtin_sqrtf(x); }
 static inline float __uint_as_float(unsigned x) { return __builtin_bit_cast(float, x); }

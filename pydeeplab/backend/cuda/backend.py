@@ -63,6 +63,14 @@ class CudaBackend(Backend):
         """Flat uninitialised memory on the device."""
         return DeviceArray(self.allocator, (count,), dtype)
 
+    def from_host(self, array: Any) -> Any:
+        """The array on the device: a copy, unless it is there already."""
+        return array if isinstance(array, DeviceArray) else DeviceArray.upload(self.allocator, array)
+
+    def to_host(self, array: Any) -> NDArray[Any]:
+        """A copy on the host of what is on the device."""
+        return array.host() if isinstance(array, DeviceArray) else array
+
     def synchronize(self) -> None:
         """Wait until the device has done all that it was asked to do."""
         self.library.call("synchronize")

@@ -195,6 +195,15 @@ class DeviceArray:
             raise ValueError(f"cannot see an array of shape {self.shape} as {tuple(sizes)}")
         return self._view(self.pointer, tuple(int(s) for s in sizes))
 
+    def view(self, dtype: Any) -> DeviceArray:
+        """The bytes of a flat array as elements of another type."""
+        wanted = np.dtype(dtype)
+        if self.ndim != 1 or self.nbytes % wanted.itemsize:
+            raise ValueError(f"cannot see an array of shape {self.shape} {self.dtype} as {wanted}")
+        seen = self._view(self.pointer, (self.nbytes // wanted.itemsize,))
+        seen.dtype = wanted
+        return seen
+
     def __getitem__(self, key: Any) -> DeviceArray:
         """One item of the first axis (or of the first few), or a run of them."""
         if isinstance(key, tuple):

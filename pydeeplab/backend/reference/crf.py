@@ -107,6 +107,13 @@ def lattice_slice(values, vertex, weight, y):
     y[...] = (weight[:, :, None] * values[vertex]).sum(axis=1)
 
 
+def lattice_scale(sum, scale, factor, root):
+    real = sum.dtype.type
+    scale[...] = 1 / (sum * real(factor) + real(1e-20))
+    if root:
+        scale[...] = np.sqrt(scale)
+
+
 def crf_join(vertex, weight, scale, all_vertex, all_weight, column, base, factor):
     columns = slice(column, column + vertex.shape[1])
     all_vertex[:, columns] = vertex + base

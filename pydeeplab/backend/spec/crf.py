@@ -50,6 +50,12 @@ KERNELS = [
         source=f"{_ADAMS}: slice, without the factor 1/(1 + 2^-d)",
     ),
     kernel(
+        "lattice_scale",
+        "in sum[N], out scale[N], float factor, bool root",
+        source="Caffe DenseCRF: scale = 1 / (factor sum + 1e-20), or with root the square root of it",
+        tolerance=1e-6,
+    ),
+    kernel(
         "crf_join",
         "in vertex[N,k]:int32, in weight[N,k], in? scale[N], inout all_vertex[N,T]:int32, inout all_weight[N,T], "
         "int column, int base, float factor",

@@ -109,6 +109,8 @@ CASES = [
     Case("lattice_slice", lambda r: slice_(r, 3000, 5, 24)),
     Case("lattice_slice", lambda r: slice_(r, 99, 2, 1), "one_column"),
     Case("lattice_slice", lambda r: slice_(r, 99, 2, 39), "odd"),
+    Case("lattice_scale", lambda r: [r.uniform(0.5, 90, 2100), r.out(2100), 0.97, False]),
+    Case("lattice_scale", lambda r: [np.array([0, 3, 1e-3], r.dtype), r.out(3), 0.8, True], "root"),
     Case("crf_join", lambda r: join(r, False)),
     Case("crf_join", lambda r: join(r, True), "scaled"),
     Case("crf_mix", lambda r: [r.real(5, 5), r.real(2100, 8)]),

@@ -23,8 +23,8 @@ static void transform_tiles(const Plan *plan, const float *image, ptrdiff_t chan
 }
 
 /* A block of filters, from `begin` to `end` of the channels. Eight lanes are written, the last two to be overwritten. */
-static void transform_filters(const Plan *plan, const float *w, int adjoint, const float *scale, ptrdiff_t first, ptrdiff_t block,
-                              ptrdiff_t begin, ptrdiff_t end)
+static void transform_filters(const Plan *plan, const float *w, int adjoint, const float *scale, ptrdiff_t first,
+                              ptrdiff_t block, ptrdiff_t begin, ptrdiff_t end)
 {
     static const float none[TAPS] = {0};
     const Winograd *p = plan->problem;
@@ -62,9 +62,10 @@ static void multiply_value(const Plan *plan, ptrdiff_t blocks, ptrdiff_t value, 
     for (ptrdiff_t k = 0; k < channels; k += CHANNELS_SUMMED)
         for (ptrdiff_t panel = begin; panel < end; panel++) {
             const ptrdiff_t at = panel * plan->lines.values + value;
-            plan->multiply(least(CHANNELS_SUMMED, channels - k), blocks, plan->filters + value * plan->filter_step + k * BLOCK, BLOCK,
-                           plan->block_step, plan->tiles + at * plan->tile_step + k * PANEL,
-                           plan->products + at * plan->product_step, BLOCK * PANEL, k > 0);
+            multiply_in_runs(plan->multiply, least(CHANNELS_SUMMED, channels - k), blocks,
+                             plan->filters + value * plan->filter_step + k * BLOCK, BLOCK, plan->block_step,
+                             plan->tiles + at * plan->tile_step + k * PANEL, plan->products + at * plan->product_step,
+                             BLOCK * PANEL, k > 0);
         }
 }
 

@@ -134,16 +134,17 @@ static void transform_gradients(const Gradient *g, const float *gradient, ptrdif
 }
 
 /* One value's products of `blocks` blocks of outputs and the panels begin..end, summed over the rows at hand. */
-static void multiply_value(const Gradient *g, ptrdiff_t blocks, ptrdiff_t value, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t rows,
-                           int add)
+static void multiply_value(const Gradient *g, ptrdiff_t blocks, ptrdiff_t value, ptrdiff_t begin, ptrdiff_t end,
+                           ptrdiff_t rows, int add)
 {
     const ptrdiff_t width = g->problem->x.tiles;
     for (ptrdiff_t row = 0; row < rows; row += g->segment)
         for (ptrdiff_t panel = begin; panel < end; panel++) {
             const ptrdiff_t at = panel * g->lines.values + value, count = least(g->segment, rows - row) * width;
-            g->multiply(count, blocks, g->gradients + value * g->gradient_step + row * width * g->output_step, g->output_step,
-                        BLOCK, g->tiles + at * g->tile_step + row * width * PANEL, g->products + at * g->product_step,
-                        BLOCK * PANEL, add || row > 0);
+            multiply_in_runs(g->multiply, count, blocks,
+                             g->gradients + value * g->gradient_step + row * width * g->output_step, g->output_step, BLOCK,
+                             g->tiles + at * g->tile_step + row * width * PANEL, g->products + at * g->product_step,
+                             BLOCK * PANEL, add || row > 0);
         }
 }
 

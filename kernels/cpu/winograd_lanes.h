@@ -277,7 +277,8 @@ INLINE void IN_SET(output_gradient)(const int m, const float *plane, const int32
     }
 }
 
-INLINE void IN_SET(filter)(const int m, const float *const *filters, const float *factors, const int turned, float *to, ptrdiff_t step)
+INLINE void IN_SET(filter)(const int m, const float *const *filters, const float *factors, const int turned, float *to,
+                           ptrdiff_t step)
 {
     const int n = m + 2;
     Vec taps[TAPS], half[3][LANES];

@@ -29,8 +29,9 @@ from pydeeplab.wiring import AUTOMATIC, Wiring, check_names
 
 __all__ = ["ENGINES", "Net"]
 
-ENGINES = ("DEFAULT", "CAFFE")
-"""Convolution engines: DEFAULT is the fastest for each shape, CAFFE computes as Caffe does."""
+ENGINES = ("DEFAULT", "CAFFE", "CUDNN")
+"""Convolution engines: DEFAULT is the fastest of ours for each shape, CAFFE computes as Caffe does, CUDNN is NVIDIA's on
+a GPU, and DEFAULT where there is none."""
 
 Callback = Callable[[int], None]
 
@@ -48,7 +49,7 @@ class Net(NetMembers):
         The net state that include and exclude rules see.
     weights : path or comma-separated paths, optional
         Weight files to load, in order.
-    engine : {"DEFAULT", "CAFFE"}
+    engine : {"DEFAULT", "CAFFE", "CUDNN"}
         Convolution engine of layers that do not name one.
     backend : {"cpu", "reference", "cuda", "cuda-emulation"}, optional
         Where the arithmetic runs; by default the CPU, or what `set_mode_gpu` says. See `pydeeplab.backend.get_backend`.
@@ -306,7 +307,7 @@ class Net(NetMembers):
         first = self._layer_index(start) if start is not None else len(self._nodes) - 1
         last = self._layer_index(end) if end is not None else 0
         wanted = (self.bottom_names[end] if end is not None else self.inputs) + list(diffs or ())
-        visible = {name: self._blob(name) for name in wanted}
+        visible = {name: self._visible(name) for name in wanted}
         if kwargs:
             self._fill(kwargs, self.outputs, "diff", "Top diff arguments do not match net outputs.", "Diff")
         self._backward(first, last)

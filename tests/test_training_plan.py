@@ -125,6 +125,8 @@ def test_backward_needs_a_forward_of_its_own() -> None:
         net.backward(start="loss")
     with pytest.raises(UsageError, match="not kept"):
         net.forward(["c0"])
+    with pytest.raises(UsageError, match="not kept"):
+        net.backward(["c0"])
 
 
 def test_gradients_of_inputs_are_kept() -> None:

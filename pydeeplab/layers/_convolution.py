@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydeeplab.blob import Blob
 from pydeeplab.filler import fill
 from pydeeplab.layer import Layer
-from pydeeplab.layers._convolution_engine import OPERATIONS, Choice, choose_engine, make_engine
+from pydeeplab.layers._convolution_engine import OPERATIONS, Choice, choose_engine, make_engine, prefer_cudnn
 from pydeeplab.layers._convolution_problem import Problem
 from pydeeplab.layers._window import Window, channel_axis, read_window, times
 
@@ -102,9 +102,10 @@ class ConvolutionBase(Layer):
 
     def _choose(self, operation: str) -> Choice:
         param = self.param.convolution_param
-        wish = {param.DEFAULT: self.context.engine, param.CAFFE: "CAFFE"}.get(param.engine, "DEFAULT")
-        lacking = self.context.backend.missing
-        return choose_engine(wish, self._problem, bool(param.force_nd_im2col), operation, lacking)
+        wish = {param.DEFAULT: self.context.engine, param.CAFFE: "CAFFE"}.get(param.engine, "CUDNN")
+        backend = self.context.backend
+        choice = choose_engine(wish, self._problem, bool(param.force_nd_im2col), operation, backend.missing)
+        return prefer_cudnn(choice, backend) if wish == "CUDNN" else choice
 
     @property
     def engine_used(self) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pydeeplab.backend import Backend
+from pydeeplab.backend.cuda.library import Unavailable
 from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_columns import ColumnsEngine
+from pydeeplab.layers._convolution_cudnn import CudnnEngine, find_cudnn
 from pydeeplab.layers._convolution_implicit import ImplicitEngine, choose_without_strips
 from pydeeplab.layers._convolution_packed import PackedEngine
 from pydeeplab.layers._convolution_problem import Problem
 from pydeeplab.layers._convolution_winograd import TILES, WinogradEngine, winograd_applies, winograd_cost
 
-__all__ = ["OPERATIONS", "Choice", "choose_engine", "make_engine"]
+__all__ = ["OPERATIONS", "Choice", "choose_engine", "make_engine", "prefer_cudnn"]
 
 OPERATIONS = ("forward", "backward_data", "backward_weights")
 """The passes of a convolution."""
@@ -98,12 +101,24 @@ def _choose_columns(problem: Problem, operation: str, lacking: Collection[str]) 
     return Choice("strips", "columns fit the caches a strip at a time")
 
 
+def prefer_cudnn(choice: Choice, backend: Backend) -> Choice:
+    """cuDNN in place of ``choice`` where it can be used, else ``choice`` with the reason why not."""
+    if choice.name == "nd":
+        return choice
+    found = find_cudnn(backend)
+    if isinstance(found, Unavailable):
+        return replace(choice, reason=f"{choice.reason}; {found.reason}")
+    return Choice("cudnn", f"engine CUDNN: version {found.version}")
+
+
 def make_engine(layer: Layer, problem: Problem, choice: Choice) -> ColumnsEngine:
     """What runs the passes of ``problem`` as chosen."""
     if choice.name == "winograd":
         return WinogradEngine(layer, problem, choice.tile)
     if choice.name == "packed":
         return PackedEngine(layer, problem, choice.name)
+    if choice.name == "cudnn":
+        return CudnnEngine(layer, problem)
     if choice.name == "implicit":
         return ImplicitEngine(layer, problem)
     return ColumnsEngine(layer, problem, choice.name)

@@ -7,14 +7,14 @@ import ctypes
 import ctypes.util
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydeeplab.backend.cuda.library import Library
 from pydeeplab.errors import DeviceError, UsageError, did_you_mean
 
-__all__ = ["MATH_MODES", "Blas", "connect_blas"]
+__all__ = ["MATH_MODES", "Blas", "connect_blas", "shared_libraries"]
 
 MATH_MODES = {"strict": 2, "tf32": 3}
 """How matrix products round: in single precision throughout, or with factors cut to 10 bits on tensor cores."""
@@ -45,24 +45,25 @@ def _check(status: int, what: str) -> None:
         raise DeviceError(f"{what} failed: cuBLAS error {status}")
 
 
-def _candidates() -> Iterator[str]:
-    """Paths and names under which cuBLAS may be found: named by hand, from pip, from a toolkit, known to the loader."""
-    if named := os.environ.get("PYDEEPLAB_CUBLAS"):
+def shared_libraries(stem: str, versions: Sequence[int]) -> Iterator[str]:
+    """Where NVIDIA's library may be found: as ``PYDEEPLAB_<STEM>`` says, from pip, in a toolkit, by the loader."""
+    if named := os.environ.get(f"PYDEEPLAB_{stem.upper()}"):
         yield named
     with contextlib.suppress(ImportError, ValueError):
         spec = importlib.util.find_spec("nvidia")
         for folder in (spec and spec.submodule_search_locations) or ():
-            yield from map(str, sorted(Path(folder).glob("*/lib/libcublas.so*")))
+            yield from map(str, sorted(Path(folder).glob(f"*/lib/lib{stem}.so*")))
     for root in filter(None, (os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), "/usr/local/cuda")):
-        yield from map(str, sorted(Path(root, "lib64").glob("libcublas.so*")))
-    yield from ("libcublas.so.13", "libcublas.so.12", "libcublas.so")
+        yield from map(str, sorted(Path(root, "lib64").glob(f"lib{stem}.so*")))
+    yield from (f"lib{stem}.so.{version}" for version in versions)
+    yield f"lib{stem}.so"
 
 
 def connect_blas(library: Library, kind: str) -> Blas:
     """Give the library something to multiply matrices with."""
     if kind != "cuda":
         return _connect_scipy(library)
-    for name in _candidates():
+    for name in shared_libraries("cublas", (13, 12)):
         with contextlib.suppress(OSError):
             return _connect_cublas(library, ctypes.CDLL(name), name)
     return Blas("own kernel", library)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydeeplab.errors import OutputError
 
-__all__ = ["atomic_path", "check_target", "make_folder", "write_bytes", "write_text"]
+__all__ = ["atomic_path", "check_target", "make_folder", "write_bytes", "write_if_changed", "write_text"]
 
 _ADVICE = {
     errno.ENOSPC: "Free some space, or write elsewhere.",
@@ -136,3 +136,26 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a whole UTF-8 text file atomically; see `atomic_path`."""
     write_bytes(path, text.encode())
+
+
+def write_if_changed(path: str | os.PathLike[str], text: str, *, dry_run: bool = False) -> bool:
+    """Write a whole UTF-8 text file, and its folder, unless it says so already; see `atomic_path`.
+
+    With ``dry_run`` nothing is written.
+
+    Returns
+    -------
+    bool
+        Whether the file was, or would have to be, written.
+    """
+    target = Path(path)
+    data = text.encode()
+    try:
+        if target.stat().st_size == len(data) and target.read_bytes() == data:
+            return False
+    except OSError:
+        pass
+    if not dry_run:
+        make_folder(target.parent)
+        write_bytes(target, data)
+    return True

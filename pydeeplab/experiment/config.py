@@ -12,12 +12,11 @@ from pydeeplab.experiment.edits import change_training_data, halve_input, write_
 from pydeeplab.experiment.layout import Layout
 from pydeeplab.experiment.spec import Experiment
 from pydeeplab.experiment.variables import expand
-from pydeeplab.files import write_text
 from pydeeplab.proto import parse_net, parse_solver
 from pydeeplab.proto import write_text as message_text
 from pydeeplab.resources import find_net
 
-__all__ = ["Config", "write_if_changed"]
+__all__ = ["Config"]
 
 Shrink = Callable[[Any, str], None]
 """Changes a net or solver in place, given what it is: train, test, deploy, solver."""
@@ -149,12 +148,3 @@ class Config:
 
     def _text(self, message: Any) -> str:
         return f"# Written by `pydeeplab experiment run {self.experiment.name}`.\n\n{message_text(message)}"
-
-
-def write_if_changed(path: Path, text: str) -> bool:
-    """Write a text file unless it is there already; whether it was written."""
-    if path.is_file() and path.read_bytes() == text.encode():
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, text)
-    return True

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pydeeplab.errors import PydeeplabError, UsageError, did_you_mean
-from pydeeplab.experiment.config import write_if_changed
 from pydeeplab.experiment.marks import Marks, fingerprint
 from pydeeplab.experiment.plan import stages_of
 from pydeeplab.experiment.spec import Experiment
 from pydeeplab.experiment.stage import STAGES, Stage, State
 from pydeeplab.experiment.subject import Subject
-from pydeeplab.files import make_folder
+from pydeeplab.files import make_folder, write_if_changed
 
 __all__ = ["in_folder", "missing_of", "needs_text", "run_experiment", "states_of"]
 

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 from pydeeplab.data.lists import read_lines
-from pydeeplab.experiment.config import write_if_changed
 from pydeeplab.experiment.marks import Marks
 from pydeeplab.experiment.stage import Stage
 from pydeeplab.experiment.starts import find_init, write_copies
 from pydeeplab.experiment.subject import Subject
+from pydeeplab.files import write_if_changed
 
 __all__ = ["copied_init", "init", "prepare", "train"]
 

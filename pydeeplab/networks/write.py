@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from pydeeplab.files import write_text
+from pydeeplab.files import write_if_changed
 from pydeeplab.networks.assemble import KINDS, build
 from pydeeplab.networks.camvid import small_files
 from pydeeplab.networks.catalog import NETWORKS
@@ -91,14 +91,7 @@ def all_files() -> Mapping[str, str]:
 
 def write_all(folder: Path) -> list[str]:
     """Write every file that is missing or different; returns their paths below ``folder``."""
-    changed = []
-    for name, text in all_files().items():
-        path = folder / name
-        if not path.is_file() or path.read_bytes() != text.encode():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, text)
-            changed.append(name)
-    return changed
+    return [name for name, text in all_files().items() if write_if_changed(folder / name, text)]
 
 
 def differences(folder: Path) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from pydeeplab.data.classes import ClassSet
 from pydeeplab.data.palette import voc_palette
 from pydeeplab.errors import UsageError, counted, did_you_mean
-from pydeeplab.files import make_folder, write_text
+from pydeeplab.files import write_if_changed
 from pydeeplab.prepare.cityscapes import plan_cityscapes
 from pydeeplab.prepare.context import plan_pascal_context
 from pydeeplab.prepare.folders import link_folders
@@ -251,7 +251,7 @@ class _Work:
         files = {self.exp / "list" / file: text for file, text in list_files(self.plan, ready).items()}
         class_file = self.exp / "classes.txt"
         files[class_file] = class_text(classes)
-        changed += [str(path) for path, text in files.items() if self._write(path, text)]
+        changed += [str(path) for path, text in files.items() if write_if_changed(path, text, dry_run=self.check)]
         states = Counter(o.state for o in outcomes if o.state not in ("failed", "empty", "image"))
         counts = {s: count_set(s, self.plan, ready, dropped) for s in self.plan.sets}
         return Prepared(
@@ -276,18 +276,6 @@ class _Work:
         if not names:
             return []
         return [f"{counted(len(names), 'picture')} without {self.plan.without} do not belong to the data set"]
-
-    def _write(self, path: Path, text: str) -> bool:
-        """Write a file that is not so already; whether it is not."""
-        try:
-            if path.read_text(encoding="utf-8") == text:
-                return False
-        except (OSError, UnicodeDecodeError):
-            pass
-        if not self.check:
-            make_folder(path.parent)
-            write_text(path, text)
-        return True
 
 
 def _numbered(name: str, count: int) -> ClassSet:

@@ -17,7 +17,7 @@ import pytest
 from pydeeplab import Net
 from pydeeplab.compare import Dump, write_dump
 from pydeeplab.errors import OutputError, PydeeplabError
-from pydeeplab.files import atomic_path, check_target, make_folder, write_bytes, write_text
+from pydeeplab.files import atomic_path, check_target, make_folder, write_bytes, write_if_changed, write_text
 from pydeeplab.formats import SolverState, write_mean, write_solver_state
 from pydeeplab.formats.mat import write_mat
 
@@ -209,3 +209,17 @@ def test_folders_are_made_or_refused_in_words(tmp_path: Path) -> None:
         make_folder(tmp_path / "file")
     with pytest.raises(OutputError, match="Not a directory"):
         make_folder(tmp_path / "file" / "below")
+
+
+def test_only_what_changes_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "list.txt"
+    assert write_if_changed(path, "ä\n", dry_run=True)
+    assert not path.parent.exists()
+    assert write_if_changed(path, "ä\n")
+    before = path.stat().st_ino
+    assert not write_if_changed(path, "ä\n")
+    assert path.stat().st_ino == before
+    assert write_if_changed(path, "b\n")
+    assert path.read_text() == "b\n"
+    with pytest.raises(OutputError, match="it is a folder"):
+        write_if_changed(path.parent, "text")

@@ -117,22 +117,6 @@ class TrainingPlan:
                 readers.setdefault(id(blob.data_storage), index)
         return readers
 
-    def _needed_again(self, segment: Segment, wanted: set[int]) -> list[Node]:
-        """The nodes that make what backward wants of a segment's own memory, and what those read."""
-        nodes = self.nodes[segment.begin : segment.end]
-        inside = {key for key, (first, last, _) in touched_by(nodes).items() if last or first == 0}
-        chosen: set[int] = set()
-        size = -1
-        wanted = set(wanted)
-        while size != len(wanted):
-            size = len(wanted)
-            for index in reversed(range(len(nodes))):
-                tops = {id(blob.data_storage) for blob in nodes[index].tops}
-                if tops & wanted:
-                    chosen.add(index)
-                    wanted |= tops | ({id(blob.data_storage) for blob in nodes[index].bottoms} & inside)
-        return [nodes[index] for index in sorted(chosen)]
-
     def _plan_gradients(self, pinned: set[int]) -> None:
         storages = _storages(self.nodes, "diff_storage")
         written: set[int] = set()

@@ -19,6 +19,7 @@ from pydeeplab.errors import DataError, PydeeplabError, UsageError
 from pydeeplab.evaluation.confusion import ConfusionMatrix
 from pydeeplab.evaluation.pictures import Picture
 from pydeeplab.evaluation.trimap import Trimap, border_distance
+from pydeeplab.files import make_folder
 from pydeeplab.json_values import json_ready
 
 __all__ = ["Evaluation", "PictureScore", "Predictor", "Rules", "score_picture", "unpack_labels"]
@@ -123,7 +124,7 @@ def _count(
         score.labels[variant] = _pack(labels)
     if rules.save is not None:
         target = rules.save / variant.replace(" ", "_") / f"{score.picture.name}.png"
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         write_label_png(target, labels, rules.classes.palette)
 
 

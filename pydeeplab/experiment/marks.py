@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydeeplab.files import write_text
+from pydeeplab.files import make_folder, write_text
 
 __all__ = ["Marks", "changed_inputs", "fingerprint"]
 
@@ -78,12 +78,12 @@ class Marks:
         """A mark; empty where there is none, or none that can be read."""
         try:
             mark = json.loads(self.path(key).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         usable = isinstance(mark, dict) and isinstance(mark.get("inputs"), dict)
         return mark if usable and mark.get("state") in ("begun", "done") else {}
 
     def write(self, key: str, state: str, inputs: Mapping[str, Any], **facts: Any) -> None:
         """Write a mark, whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         write_text(self.path(key), json.dumps({"state": state, "inputs": inputs, **facts}, indent=1) + "\n")

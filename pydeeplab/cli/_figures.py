@@ -242,7 +242,7 @@ def _class_index(segmenter: Segmenter, image: NDArray[np.uint8], name: str | Non
     if name is not None:
         if name in labels:
             return labels.index(name)
-        if name.isdigit() and int(name) < count:
+        if name.isdecimal() and int(name) < count:
             return int(name)
         raise UsageError(f"the net has no class '{name}'.{did_you_mean(name, labels)} Its classes: {', '.join(labels)}")
     counts = segmenter(image, probabilities=False).counts()

@@ -115,6 +115,6 @@ def _net_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def _class_set(text: str) -> ClassSet:
     """A class set by name, or file, or number of classes."""
-    if text.isdigit() and not Path(text).exists():
+    if text.isdecimal() and not Path(text).exists():
         return ClassSet("numbers", tuple(f"class {i}" for i in range(int(text))), voc_palette())
     return class_set(text)

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _size(text: str) -> tuple[int, int]:
     width, cross, height = text.lower().partition("x")
-    if not (cross and width.isdigit() and height.isdigit() and int(width) >= 200 and int(height) >= 150):
+    if not (cross and width.isdecimal() and height.isdigit() and int(width) >= 200 and int(height) >= 150):
         raise UsageError(f"--size wants WIDTHxHEIGHT of at least 200x150, got '{text}'")
     return int(width), int(height)
 

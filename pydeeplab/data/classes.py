@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from pydeeplab.data.lists import read_lines
 from pydeeplab.data.palette import Colours, voc_palette
 from pydeeplab.errors import DataError, UsageError, did_you_mean
 
@@ -119,7 +120,7 @@ def class_set(name: str | os.PathLike[str]) -> ClassSet:
     UsageError
         The name is neither a known set nor a file.
     DataError
-        The file is empty or has more than 256 classes.
+        The file cannot be read, is no text, is empty or has more than 256 classes.
     """
     known = _class_sets()
     text = os.fspath(name)
@@ -131,16 +132,14 @@ def class_set(name: str | os.PathLike[str]) -> ClassSet:
         )
     names: list[str] = []
     palette = voc_palette()
-    for line in Path(text).read_text(encoding="utf-8").splitlines():
-        if not line.strip():
-            continue
+    for _, line in read_lines(text, "class file"):
         words = line.split()
-        colour = [int(w) for w in words[-3:] if w.isdigit() and int(w) <= 255]
+        colour = [int(w) for w in words[-3:] if w.isdecimal() and int(w) <= 255]
         if len(words) > 3 and len(colour) == 3:
             palette[min(len(names), 255)] = colour
             words = words[:-3]
         names.append(" ".join(words))
-    if not names or len(names) > 256:
+    if len(names) > 256:
         raise DataError(f"class file '{text}' has {len(names)} classes; expected 1 to 256, one name per line")
     background = 0 if names[0].lower() in ("background", "bg", "__background__") else None
     return ClassSet(Path(text).stem, tuple(names), palette, background)
@@ -154,7 +153,7 @@ def read_palette(name: str | os.PathLike[str]) -> Colours:
     UsageError
         The name is neither a known set nor a file.
     DataError
-        A line is not three numbers of 0..255, or there are more than 256.
+        The file cannot be read or is empty, a line is not three numbers of 0..255, or there are more than 256.
     """
     text = os.fspath(name)
     if text in _class_sets():
@@ -165,10 +164,9 @@ def read_palette(name: str | os.PathLike[str]) -> Colours:
             f"'{text}' is neither a file nor a known palette ({', '.join(known)}).{did_you_mean(text, known)}"
         )
     palette = voc_palette()
-    lines = [line.replace(",", " ").split() for line in Path(text).read_text(encoding="utf-8").splitlines()]
-    rows = [(number, words) for number, words in enumerate(lines, 1) if words]
-    for index, (number, words) in enumerate(rows):
-        colour = [int(word) for word in words if word.isdigit()]
+    for index, (number, line) in enumerate(read_lines(text, "palette file")):
+        words = line.replace(",", " ").split()
+        colour = [int(word) for word in words if word.isdecimal()]
         if len(words) != 3 or len(colour) != 3 or max(colour) > 255 or index > 255:
             raise DataError(
                 f"{text}:{number}: expected three numbers of 0..255 (and at most 256 lines), got '{' '.join(words)}'"

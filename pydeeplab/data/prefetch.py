@@ -45,7 +45,7 @@ def get_data_workers() -> int:
         return _workers
     text = os.environ.get(_ENVIRONMENT, "").strip()
     if text:
-        if not text.isdigit():
+        if not text.isdecimal():
             raise UsageError(f"{_ENVIRONMENT} must be a whole number of 0 or more, got '{text}'")
         return int(text)
     return min(_MOST_BY_DEFAULT, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)

@@ -56,7 +56,7 @@ def read_numbered(path: PathLike) -> dict[int, str]:
     names: dict[int, str] = {}
     for number, line in read_lines(path, "label file"):
         left, colon, right = line.partition(":")
-        if not colon or not left.strip().isdigit() or not right.strip() or int(left) in names:
+        if not colon or not left.strip().isdecimal() or not right.strip() or int(left) in names:
             raise DataError(f"{path}:{number}: expected 'number: name', each number once, got '{line}'")
         names[int(left)] = right.strip()
     return names

@@ -83,7 +83,7 @@ def upgrade_net(net: Any, place: Place = lambda field, item: "", *, keep_shapele
 
 
 def _line(place: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in place.strip(": ").split(":")[-2:] if part.isdigit())
+    return tuple(int(part) for part in place.strip(": ").split(":")[-2:] if part.isdecimal())
 
 
 def _upgrade_old(result: Upgraded, place: Place) -> None:

@@ -49,9 +49,12 @@ def test_class_file_with_and_without_colours(tmp_path: Path) -> None:
     assert classes.background == 0
     assert classes.palette[1].tolist() == [250, 170, 30]
     assert classes.palette[2].tolist() == voc_palette()[2].tolist()
-    path.write_text("\n")
-    with pytest.raises(DataError, match="0 classes"):
-        class_set(path)
+    for content, message in ((b"\n", "is empty"), (b"\xff\xfe", "is no UTF-8 text"), (b"a\n" * 257, "has 257 classes")):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            class_set(path)
+    path.write_text("lane ² ² ²\n")
+    assert class_set(path).names == ("lane ² ² ²",)
     with pytest.raises(UsageError, match="Did you mean 'voc12'"):
         class_set("voc11")
 
@@ -60,8 +63,12 @@ def test_palette_file(tmp_path: Path) -> None:
     path = tmp_path / "colours.txt"
     path.write_text("1 2 3\n4, 5, 6\n")
     assert read_palette(path)[:3].tolist() == [[1, 2, 3], [4, 5, 6], [0, 128, 0]]
-    path.write_text("1 2 3\n4 5\n")
-    with pytest.raises(DataError, match=r"colours\.txt:2: expected three numbers"):
+    for line in ("4 5", "4 5 ²", "4 5 256"):
+        path.write_text(f"1 2 3\n{line}\n")
+        with pytest.raises(DataError, match=r"colours\.txt:2: expected three numbers"):
+            read_palette(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match="is no UTF-8 text"):
         read_palette(path)
 
 

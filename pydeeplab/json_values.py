@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
+from pathlib import Path
 from typing import Any
 
-__all__ = ["json_ready"]
+from pydeeplab.errors import DataError
+
+__all__ = ["json_ready", "read_object"]
 
 
 def json_ready(value: Any, *, as_text: bool = False) -> Any:
@@ -32,3 +37,22 @@ def json_ready(value: Any, *, as_text: bool = False) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value) if as_text else None
     return value
+
+
+def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, is no UTF-8 text or no JSON, is nested too deeply, or holds something else.
+    """
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{os.fspath(path)}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{os.fspath(path)}: is no JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{os.fspath(path)}: expected a JSON object, got {type(found).__name__}")
+    return found

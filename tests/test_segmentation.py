@@ -342,6 +342,8 @@ def test_model_descriptions(tmp_path: Path) -> None:
     assert result.shares() == {"green": 1.0}
     for text, message in (
         ("{", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        ("[]", "expected a JSON object, got list"),
         ('{"weights": "w"}', "at least"),
         ('{"net": "n", "weight": "w"}', "Did you mean 'weights'"),
         ('{"net": "n", "classes": [1]}', "list of names"),

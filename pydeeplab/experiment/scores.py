@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydeeplab.crf import CRFParameters
 from pydeeplab.errors import DataError, PydeeplabError
 from pydeeplab.experiment.spec import Expected
+from pydeeplab.json_values import read_object
 
 __all__ = ["AFTER", "BEFORE", "Comparison", "comparisons", "read_scores", "read_search"]
 
 BEFORE, AFTER = "before CRF", "after CRF"
-
-
-def _read(path: Path, what: str) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except ValueError as error:
-        raise DataError(f"{path}: is no JSON ({error}); remove it, and {what} again") from None
-    if not isinstance(document, dict):
-        raise DataError(f"{path}: holds no {what}; remove it, and {what} again")
-    return document
 
 
 def read_search(path: Path) -> CRFParameters | None:
@@ -54,7 +41,10 @@ def read_scores(path: Path) -> dict[str, float]:
     """
     if not path.is_file():
         return {}
-    variants = _read(path, "score").get("variants")
+    try:
+        variants = read_object(path).get("variants")
+    except DataError as error:
+        raise DataError(f"{error}; remove it, and score again") from None
     try:
         return {name: 100 * float(scores["mean_iou"]) for name, scores in dict(variants or {}).items()}
     except (KeyError, TypeError, ValueError):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from pydeeplab.data.classes import ClassSet, class_set
 from pydeeplab.data.palette import voc_palette
-from pydeeplab.errors import UsageError, did_you_mean
+from pydeeplab.errors import DataError, UsageError, did_you_mean
+from pydeeplab.json_values import read_object
 from pydeeplab.resources import weights_folder
 
 __all__ = ["read_model"]
@@ -46,10 +46,10 @@ def read_model(name: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = _find(os.fspath(name))
     try:
-        options = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UsageError(f"{path}: is no JSON ({error})") from None
-    if not isinstance(options, dict) or not isinstance(options.get("net"), str):
+        options = read_object(path)
+    except DataError as error:
+        raise UsageError(str(error)) from None
+    if not isinstance(options.get("net"), str):
         raise UsageError(f'{path}: expected an object with at least "net"; possible keys are {", ".join(_KEYS)}')
     for key in options:
         if key not in _KEYS:

@@ -8,6 +8,7 @@ failed or found a difference, 2 wrong usage. Modules whose name begins with an u
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import os
 import pkgutil
@@ -41,8 +42,22 @@ def _add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     parser.set_defaults(run=module.run)
 
 
-def build_parser(only: str | None = None) -> argparse.ArgumentParser:
-    """The parser with all commands, or with one only (which starts faster)."""
+def _summary(name: str) -> str:
+    """The first line of a command's help, from its module's text: to import all modules takes long."""
+    text = pkgutil.get_data(__name__, f"{name}.py") or b""
+    return (ast.get_docstring(ast.parse(text)) or name).partition("\n")[0]
+
+
+def build_parser(only: str | None = None, *, summaries: bool = False) -> argparse.ArgumentParser:
+    """The parser with all commands.
+
+    Parameters
+    ----------
+    only
+        With this command only, which starts faster.
+    summaries
+        With the names and summaries of commands, not their arguments: for the help of all, which starts faster too.
+    """
     parser = argparse.ArgumentParser(
         prog="pydeeplab",
         description="DeepLab v2 on Caffe's nets, solvers and weights, without Caffe.",
@@ -53,7 +68,10 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pydeeplab {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in [only] if only else commands():
-        _add_command(subparsers, name)
+        if summaries:
+            subparsers.add_parser(name.replace("_", "-"), help=_summary(name))
+        else:
+            _add_command(subparsers, name)
     return parser
 
 
@@ -66,10 +84,11 @@ def command_parsers(parser: argparse.ArgumentParser) -> dict[str, argparse.Argum
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    first = arguments[0].replace("-", "_") if arguments else ""
-    known = first in commands()
-    parser = build_parser(first if known else None)
-    if known:
+    words = [argument.replace("-", "_") for argument in arguments]
+    named = set(words).intersection(commands())
+    first = words[0] if words else ""
+    parser = build_parser(first if first in named else None, summaries=not named)
+    if first in named:
         arguments[0] = first.replace("_", "-")
         command = command_parsers(parser)[arguments[0]]
         if first in CAFFE_COMMANDS:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pydeeplab.cli import commands, main
+from pydeeplab.cli import build_parser, commands, main
 from pydeeplab.errors import DataError
 from tests.cli.nets import write_nets
 from tests.support.external import repository
@@ -48,6 +48,7 @@ def test_the_list_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert stop.value.code == 0
     out = capsys.readouterr().out
     assert all(name.replace("_", "-") in out for name in commands())
+    assert out == build_parser().format_help()
     with pytest.raises(SystemExit) as stop:
         main(["sumary"])
     assert stop.value.code == 2

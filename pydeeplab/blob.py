@@ -41,6 +41,10 @@ class MemoryPool:
         if piece is not None:
             self._free.append(piece)
 
+    def pieces(self) -> list[NDArray[Any]]:
+        """The free pieces."""
+        return list(self._free)
+
     @property
     def nbytes(self) -> int:
         """Bytes allocated since the last `clear`."""

@@ -47,6 +47,22 @@ class LeanPlan:
         self._shapes: list[tuple[int, ...]] = []
 
     @property
+    def sources(self) -> list[Blob]:
+        """The tops of layers without bottoms."""
+        return [top for node in self._sources for top in node.tops]
+
+    @property
+    def results(self) -> list[Blob]:
+        """Blobs that are computed and not given up."""
+        pinned = {id(s) for s in self._pinned}
+        found = {id(top.data_storage): top for step in self.nodes if step.bottoms for top in step.tops}
+        return [top for key, top in found.items() if key in pinned]
+
+    def memory(self) -> list[Any]:
+        """All memory that a forward uses, to hold on to it between two."""
+        return [*self._pool.pieces(), *(s.memory(0) for s in self._pinned)]
+
+    @property
     def nbytes(self) -> int:
         """Bytes of activations that one forward needs."""
         return sum(s.capacity * s.dtype.itemsize for s in self._pinned) + self._pool.nbytes

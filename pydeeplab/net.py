@@ -24,14 +24,15 @@ from pydeeplab.node import Node
 from pydeeplab.process import default_backend
 from pydeeplab.proto import NetSource, caffe_pb2, parse_net, read_net
 from pydeeplab.randomness import new_generator
+from pydeeplab.replay import Replay, wants_replay
 from pydeeplab.training_plan import TrainingPlan
 from pydeeplab.wiring import AUTOMATIC, Wiring, check_names
 
 __all__ = ["ENGINES", "Net"]
 
 ENGINES = ("DEFAULT", "CAFFE", "CUDNN")
-"""Convolution engines: DEFAULT is the fastest of ours for each shape, CAFFE computes as Caffe does, CUDNN is NVIDIA's on
-a GPU, and DEFAULT where there is none."""
+"""Convolution engines: DEFAULT is the fastest of ours for each shape, CAFFE computes as Caffe does, CUDNN is NVIDIA's
+where a GPU has it and DEFAULT elsewhere."""
 
 Callback = Callable[[int], None]
 
@@ -200,6 +201,7 @@ class Net(NetMembers):
             k: [] for k in ("before_forward", "after_forward", "before_backward", "after_backward")
         }
         self._lean: LeanPlan | None = None
+        self._replay: Replay | None = None
         self._training: TrainingPlan | None = None
         if keep in ("training", "recompute"):
             self._kept = {*self.outputs, *self.inputs}
@@ -211,6 +213,8 @@ class Net(NetMembers):
             names = [] if keep == "outputs" else ([keep] if isinstance(keep, str) else list(keep))
             self._kept = {*names, *self.outputs, *self.inputs}
             self._lean = LeanPlan(self._nodes, [self._blob(n) for n in self._kept], self.backend, np.dtype(dtype))
+            if phase == TEST and wants_replay(self.backend):
+                self._replay = self._make_replay(self._lean)
 
     # Running ---------------------------------------------------------------------------------------------------
 
@@ -219,7 +223,7 @@ class Net(NetMembers):
         self._check_loaded()
         if self._lean:
             self._check_whole(start, end)
-            return sum(_run(node) for node in self._lean.steps())
+            return self._replay.forward(self._run_lean) if self._replay else self._run_lean()
         plan = self._training
         if plan:
             self._check_whole(start, end)
@@ -234,6 +238,17 @@ class Net(NetMembers):
             if plan:
                 plan.after_forward(index)
         return loss
+
+    def _run_lean(self) -> float:
+        assert self._lean
+        return sum(_run(node) for node in self._lean.steps())
+
+    def _make_replay(self, plan: LeanPlan) -> Replay:
+        params = [blob for blobs in self.params.values() for blob in blobs]
+        replay = Replay(self.backend, self.workspace, plan.sources, params, plan.results, plan.memory)
+        if any(layer.type == "Python" for layer in self.layers):
+            replay.reason = "a Python layer may do something else in every forward"
+        return replay
 
     def _check_whole(self, first: int, last: int) -> None:
         if (first, last) != (0, len(self._nodes) - 1):

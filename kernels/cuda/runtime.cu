@@ -21,6 +21,8 @@ Stage stages[2];
 int next_stage;
 void *scratch[SCRATCHES];
 size_t scratch_bytes[SCRATCHES];
+int64_t growths;
+bool recording; /* kernels for a graph; what must wait or lasts for one run only cannot be among them */
 
 int start() {
     if (started) return cudaSuccess;
@@ -39,6 +41,8 @@ cudaStream_t current_stream() { return stream; }
 
 int device_scratch(void **memory, size_t bytes, Scratch piece) {
     if (bytes > scratch_bytes[piece]) {
+        if (recording) return cudaErrorNotSupported;
+        growths++;
         RETURN_IF_FAILED(cudaStreamSynchronize(stream));
         RETURN_IF_FAILED(cudaFree(scratch[piece]));
         scratch[piece] = nullptr, scratch_bytes[piece] = 0;
@@ -46,6 +50,11 @@ int device_scratch(void **memory, size_t bytes, Scratch piece) {
         scratch_bytes[piece] = bytes;
     }
     *memory = scratch[piece];
+    return cudaSuccess;
+}
+
+EXPORT int scratch_growths(int64_t *count) {
+    *count = growths;
     return cudaSuccess;
 }
 
@@ -97,6 +106,7 @@ EXPORT int memory_clear(void *pointer, int64_t bytes) {
 }
 
 EXPORT int copy_to_device(void *to, const void *from, int64_t bytes) {
+    if (recording) return cudaErrorNotSupported;
     for (int64_t done = 0; done < bytes;) {
         Stage &stage = stages[next_stage];
         next_stage ^= 1;
@@ -111,6 +121,7 @@ EXPORT int copy_to_device(void *to, const void *from, int64_t bytes) {
 }
 
 EXPORT int copy_to_host(void *to, const void *from, int64_t bytes) {
+    if (recording) return cudaErrorNotSupported;
     if (bytes) RETURN_IF_FAILED(cudaMemcpyAsync(to, from, (size_t)bytes, cudaMemcpyDeviceToHost, stream));
     return cudaStreamSynchronize(stream);
 }
@@ -124,7 +135,7 @@ EXPORT int stream_get(void **result) {
     return cudaSuccess;
 }
 
-EXPORT int synchronize() { return cudaStreamSynchronize(stream); }
+EXPORT int synchronize() { return recording ? cudaErrorNotSupported : cudaStreamSynchronize(stream); }
 
 EXPORT int event_create(void **event) { return cudaEventCreate((cudaEvent_t *)event); }
 
@@ -138,11 +149,19 @@ EXPORT int event_elapsed(float *milliseconds, void *first, void *last) {
 }
 
 #ifdef __CUDACC__
-EXPORT int graph_begin() { return cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed); }
+EXPORT int graph_begin() {
+    RETURN_IF_FAILED(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+    recording = true;
+    return cudaSuccess;
+}
 
 EXPORT int graph_end(void **graph) {
     cudaGraph_t recorded;
-    RETURN_IF_FAILED(cudaStreamEndCapture(stream, &recorded));
+    recording = false;
+    if (int failed = cudaStreamEndCapture(stream, &recorded)) {
+        cudaGetLastError(); /* so that the next launch does not report it again */
+        return failed;
+    }
     int status = cudaGraphInstantiate((cudaGraphExec_t *)graph, recorded, 0);
     cudaGraphDestroy(recorded);
     return status;

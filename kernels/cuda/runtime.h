@@ -28,6 +28,8 @@ EXPORT int event_create(void **event);
 EXPORT int event_destroy(void *event);
 EXPORT int event_record(void *event);
 EXPORT int event_elapsed(float *milliseconds, void *first, void *last);
+/* How often scratch memory has grown, and thereby moved. */
+EXPORT int scratch_growths(int64_t *count);
 EXPORT int graph_begin();
 EXPORT int graph_end(void **graph);
 EXPORT int graph_launch(void *graph);

@@ -95,6 +95,12 @@ class Library:
             found.append(DeviceInfo(index, name, raw.memory, capability, raw.multiprocessors, driver, runtime))
         return found
 
+    def scratch_growths(self) -> int:
+        """How often the kernels' scratch memory has grown, and thereby moved."""
+        count = ctypes.c_int64()
+        self.call("scratch_growths", ctypes.byref(count))
+        return count.value
+
     def memory_info(self) -> tuple[int, int]:
         """Bytes free and in all on the device in use."""
         free, total = ctypes.c_int64(), ctypes.c_int64()
@@ -121,6 +127,7 @@ _RUNTIME: dict[str, list[Any]] = {
     "event_destroy": [_P],
     "event_record": [_P],
     "event_elapsed": [_P, _P, _P],
+    "scratch_growths": [_P],
     "graph_begin": [],
     "graph_end": [_P],
     "graph_launch": [_P],

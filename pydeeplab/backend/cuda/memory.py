@@ -67,6 +67,8 @@ class Allocator:
         """Bytes given back and not freed."""
         self.peak = 0
         """The most bytes that were ever handed out at once."""
+        self.requests = 0
+        """How often memory was asked for."""
 
     def _rounded(self, nbytes: int) -> int:
         if not self._keep:
@@ -78,6 +80,7 @@ class Allocator:
         """Memory of at least ``nbytes`` with undefined contents; None for none."""
         if not nbytes:
             return None
+        self.requests += 1
         size = self._rounded(nbytes)
         if self._free[size]:
             pointer = self._free[size].pop()
@@ -101,6 +104,19 @@ class Allocator:
             f"{size / 2**20:.0f} MiB of device memory were asked for ({self.library.cause(status)}); "
             f"{self.in_use / 2**30:.1f} GiB are in use here, {free / 2**30:.1f} of {total / 2**30:.1f} GiB are free"
         )
+
+    def statistics(self) -> dict[str, int]:
+        """Bytes in use, at most in use so far, and kept for reuse; copies to and from the device, and their bytes."""
+        traffic = self.traffic
+        return {
+            "in_use_bytes": self.in_use,
+            "peak_bytes": self.peak,
+            "kept_bytes": self.kept,
+            "uploads": traffic.uploads,
+            "uploaded_bytes": traffic.uploaded_bytes,
+            "downloads": traffic.downloads,
+            "downloaded_bytes": traffic.downloaded_bytes,
+        }
 
     def give(self, pointer: int, nbytes: int) -> None:
         """Take memory back."""

@@ -4,7 +4,8 @@
 
 enum {
     KEPT_FILTERS = 1 << 20, /* floats of transformed filters up to which all are kept */
-    OUTPUTS_AT_ONCE = 96,
+    SOME_OUTPUTS = 48,      /* at once, if that leaves room for all rows */
+    MANY_OUTPUTS = 96,
     NEAR = 3 << 20,         /* floats of tiles and products that stay in the last cache */
 };
 
@@ -67,20 +68,40 @@ static void grow(Plan *plan, ptrdiff_t *number, ptrdiff_t step, ptrdiff_t limit,
     }
 }
 
-/* As many outputs and rows at once as there is scratch for: few parts, and little lost to unfilled panels. */
+/* Grow first the outputs, then the rows that are made at once. */
+static void grow_both(Plan *plan, ptrdiff_t outputs, ptrdiff_t rows, ptrdiff_t size)
+{
+    plan->rows_at_once = 1;
+    grow(plan, &plan->outputs_at_once, BLOCK, most(least(plan->problem->outputs, outputs), plan->outputs_at_once), size);
+    grow(plan, &plan->rows_at_once, 1, rows, size);
+}
+
+/* Fewer rows at once where that leaves fewer panels unfilled. */
+static void fill_panels(Plan *plan)
+{
+    const ptrdiff_t rows = plan->rows_at_once;
+    for (ptrdiff_t fewer = rows; 2 * fewer >= rows; fewer--)
+        if (panels_by(plan, fewer) < panels_by(plan, plan->rows_at_once))
+            plan->rows_at_once = fewer;
+}
+
+/* As many outputs and rows at once as there is scratch for. All outputs if their filters are small, which then are
+ * transformed once; else all rows if possible, since filters are transformed again for every part of the rows. */
 static void choose_parts(Plan *plan, ptrdiff_t size)
 {
     const Winograd *p = plan->problem;
-    const ptrdiff_t values = plan->lines.values;
-    const int keep = values * p->channels * over(p->outputs, BLOCK) * BLOCK <= KEPT_FILTERS;
-    grow(plan, &plan->outputs_at_once, BLOCK, keep ? p->outputs : least(p->outputs, OUTPUTS_AT_ONCE), size);
-    const ptrdiff_t each = values * (p->channels + plan->outputs_at_once) * p->x.tiles;
-    grow(plan, &plan->rows_at_once, 1, keep ? least(plan->rows, most(NEAR / each, 1)) : plan->rows, size);
-    const ptrdiff_t rows = plan->rows_at_once;
-    if (rows < plan->rows)
-        for (ptrdiff_t fewer = rows; 2 * fewer >= rows; fewer--)
-            if (panels_by(plan, fewer) < panels_by(plan, plan->rows_at_once))
-                plan->rows_at_once = fewer;
+    if (plan->lines.values * p->channels * over(p->outputs, BLOCK) * BLOCK <= KEPT_FILTERS) {
+        const ptrdiff_t row = plan->lines.values * (p->channels + p->outputs) * p->x.tiles;
+        grow_both(plan, p->outputs, least(plan->rows, most(NEAR / row, 1)), size);
+    } else {
+        grow_both(plan, SOME_OUTPUTS, plan->rows, size);
+        if (plan->rows_at_once == plan->rows)
+            grow(plan, &plan->outputs_at_once, BLOCK, most(plan->outputs_at_once, least(p->outputs, MANY_OUTPUTS)), size);
+        else
+            grow_both(plan, MANY_OUTPUTS, plan->rows, size);
+    }
+    if (plan->rows_at_once < plan->rows)
+        fill_panels(plan);
 }
 
 Plan winograd_plan(const Winograd *problem, float *scratch, ptrdiff_t size)

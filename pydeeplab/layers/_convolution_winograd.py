@@ -16,11 +16,8 @@ __all__ = ["TILES", "WinogradEngine", "count_tiles", "winograd_applies", "winogr
 TILES = (2, 3, 4, 6)
 """Outputs per side of a tile."""
 
-SCRATCH_ELEMENTS = 2**23
-"""What a pass may use at a time unless a single row of tiles needs more: 32 MB."""
-
-GRADIENT_ELEMENTS = 10 * 2**20
-"""The same for the gradient of the weights."""
+SCRATCH_ELEMENTS = 10 * 2**20
+"""What a pass may use at a time unless a single row of tiles needs more: 40 MB."""
 
 OUTPUTS_AT_ONCE = 96
 """Outputs whose transformed filters are in memory at a time, unless all of them are small."""
@@ -127,7 +124,7 @@ class WinogradEngine(ColumnsEngine):
         self._kernels.winograd_backward_data(*arrays, work, self._tile, *self._window_arguments)
 
     def _gradient_scratch(self) -> NDArray[Any]:
-        """All tiles and products if they fit into `GRADIENT_ELEMENTS`, at least one segment and a few outputs."""
+        """All tiles and products if they fit into `SCRATCH_ELEMENTS`, at least one segment and a few outputs."""
         p, values = self._problem, (self._tile + 2) ** 2
         rows, columns, line = self._grid(p.positions)
         segment = min(max(DEPTH // columns, 1), p.batch * rows)
@@ -140,7 +137,7 @@ class WinogradEngine(ColumnsEngine):
             return planes + tables + values * (tiles * (channels + made) + channels * made)
 
         few = room(segment, min(p.outputs, GRADIENT_OUTPUTS))
-        return self._workspace.get(max(few, min(GRADIENT_ELEMENTS, 2 * room(p.batch * rows, p.outputs))))
+        return self._workspace.get(max(few, min(SCRATCH_ELEMENTS, 2 * room(p.batch * rows, p.outputs))))
 
     def add_weight_gradient(self, x: NDArray[Any], y: NDArray[Any], dw: NDArray[Any]) -> None:
         arrays = self._image(x), self._map(y), self._weights(dw)

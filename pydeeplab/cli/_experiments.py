@@ -33,8 +33,9 @@ def _status(states: Sequence[tuple[Stage, State]]) -> str:
     done = [stage.name for stage, state in states if state.settled]
     words = {"begun": "interrupted", "changed": "again, as its inputs changed"}
     stage, state = next(((g, s) for g, s in left if s.word != "missing"), left[0])
-    if not done and any(s.word == "missing" for _, s in left):
-        return "needs data and weights" if sum(s.word == "missing" for _, s in left) > 1 else "needs data or weights"
+    missing = {"data" if stage.name == "prepare" else "weights" for stage, state in left if state.word == "missing"}
+    if missing and not done:
+        return f"needs {' and '.join(sorted(missing))}"
     suffix = f" ({words[state.word]})" if state.word in words else ""
     return f"{', '.join(done)} done; next {stage.name}{suffix}" if done else f"next {stage.name}{suffix}"
 

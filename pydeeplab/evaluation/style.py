@@ -30,7 +30,8 @@ tr.sum td { border-top: 2px solid #ccc; font-weight: 600; }
 .swatch { display: inline-block; width: 14px; height: 14px; border: 1px solid #999; border-radius: 3px; }
 .swatch { vertical-align: -2px; margin-right: 7px; }
 .legend > span { margin-right: 16px; white-space: nowrap; }
-.strip { display: flex; flex-wrap: wrap; gap: 10px; margin: 4px 0 18px; }
+.strip { display: grid; grid-auto-flow: column; gap: 10px; margin: 4px 0 18px; }
+.strip { grid-auto-columns: minmax(160px, max-content); overflow-x: auto; justify-content: start; }
 figure { margin: 0; }
 figcaption { color: #555; font-size: 13px; }
 figure img { display: block; border-radius: 3px; max-width: 100%; }

@@ -78,13 +78,15 @@ def write_report(
         return escape(Path(os.path.relpath(target, path.parent)).as_posix())
 
     lines = "".join(f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in settings.items() if v)
-    figures = "".join(f'<p><img src="{link(p)}" alt="{escape(p.stem)}"></p>\n' for p in pictures if p.is_file())
+    figures = "".join(
+        f'<figure><img src="{link(p)}" alt="{escape(p.stem)}"></figure>\n' for p in pictures if p.is_file()
+    )
     there = "".join(f'<li><a href="{link(p)}">{escape(name)}</a></li>' for name, p in files.items() if p.exists())
     write_text(
         path,
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE} p img {{ max-width: 100%; }}</style></head>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
         f"<body><h1>{escape(title)}</h1>\n{_table(numbers)}\n<h2>How it was made</h2><table>{lines}</table>\n"
         f"{_losses(logs)}\n{'<h2>Results</h2>' if figures else ''}{figures}"
         f"<h2>Files</h2><ul>{there}</ul></body></html>\n",

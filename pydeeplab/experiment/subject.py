@@ -180,9 +180,11 @@ class Subject:
     def settings(self) -> dict[str, str]:
         """How it is made, for people."""
         experiment = self.experiment
-        data, crf = experiment.data, self.crf()
+        data, crf, paper = experiment.data, self.crf(), experiment.expected
+        shrunk = self.workspace.shrink is not None
         searched = " (found by search)" if experiment.crf is not None and not experiment.crf.params else ""
         return {
+            "only tried out": "drawn pictures, few channels, two steps: the numbers mean nothing" if shrunk else "",
             "net": experiment.net.name,
             "trained on": f"{data.dataset} {data.train}" + (f", then {data.train2}" if data.train2 else ""),
             "tested on": f"{data.dataset} {data.test}",
@@ -190,5 +192,5 @@ class Subject:
             "weights": os.fspath(self.weights),
             "CRF": "none" if experiment.crf is None else f"{crf}{searched}" if crf else "to be found by search",
             "note": experiment.note,
-            "the paper's numbers": experiment.expected.note,
+            "the paper's numbers": "" if paper.before_crf is paper.after_crf is None else paper.note,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydeeplab.analysis import summarise
@@ -153,7 +154,8 @@ def check_start(view: NetView, report: Report, loaded: LoadReport | None) -> Non
             net=view.role,
         )
     if loaded is not None:
-        report.add(NOTE, "weights", str(loaded), net=view.role)
+        zero = [n for n in loaded.left_zero if written[n].type not in _FILLERS or _filler_is_zero(written[n])]
+        report.add(NOTE, "weights", str(replace(loaded, left_zero=zero)), net=view.role)
         if not loaded.loaded:
             report.add(
                 ERROR,

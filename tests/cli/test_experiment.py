@@ -37,6 +37,12 @@ def test_list_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert entry["base"] == "table9/vgg16_half"
     assert entry["stages"]["train"] == "missing"
     assert len(entry["needs"]) == 2
+    assert entry["status"] == "needs data and weights"
+
+
+def test_a_net_trained_from_fillers_needs_data_only(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("list", "camvid/small_largefov", "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["status"] == "needs data"
 
 
 def test_show_gives_commands_to_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -297,6 +297,16 @@ def test_layers_that_start_at_zero(project: Project) -> None:
     (project.folder / "net.prototxt").write_text(text)
     report = project.check(weights=project.folder / "all.caffemodel")
     assert has(report, "error", "1 layer would start at zero, since no loaded file holds it", "other")
+    assert has(report, "note", "not in the file: other (all ZERO)")
+
+
+def test_what_a_filler_starts_is_not_called_zero(project: Project) -> None:
+    net = pydeeplab.Net(project.folder / "net.prototxt", pydeeplab.TEST)
+    net.save(project.folder / "all.caffemodel")
+    text = (project.folder / "net.prototxt").read_text().replace('"fc8_x"', '"fc8_y"')
+    (project.folder / "net.prototxt").write_text(text)
+    report = project.check(weights=project.folder / "all.caffemodel")
+    assert has(report, "note", "not in the file: fc8_y (left at its filler)")
 
 
 def test_a_classifier_may_start_at_zero_with_a_warning(project: Project) -> None:

@@ -22,8 +22,9 @@ def reraise(error: Exception, layer: Layer) -> NoReturn:
     """
     if isinstance(error, MemoryError):
         raise layer.error(
-            f"needs more memory than there is{f' ({error})' if str(error) else ''}. Use smaller inputs, a smaller "
-            "batch, or a net that keeps its outputs only (keep='outputs')."
+            f"needs more memory than there is{f' ({error})' if str(error) else ''}. Use a smaller crop, a smaller "
+            "batch (with a larger iter_size to make up for it), or a net that keeps less: keep='outputs', or for "
+            "training keep='training' or 'recompute'."
         ) from None
     if isinstance(error, PydeeplabError) and f"layer '{layer.name}'" not in str(error):
         raise layer.error(str(error), type(error)) from error.__cause__

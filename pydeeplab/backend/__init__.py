@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -63,6 +64,18 @@ class Backend:
     def to_host(self, array: NDArray[Any]) -> NDArray[Any]:
         """An array of this backend as a NumPy array: itself, unless it is on a device."""
         return array
+
+    def mark(self) -> Any:
+        """The moment when all work asked for so far is done, for `seconds_between`."""
+        return time.perf_counter()
+
+    def seconds_between(self, first: Any, last: Any) -> float:
+        """Seconds from one `mark` to another, by the clock of what computes."""
+        return float(last - first)
+
+    def memory_use(self) -> dict[str, int]:
+        """What is known of memory that only this backend uses; nothing where that is the host's."""
+        return {}
 
     def _load(self) -> dict[str, Callable[..., None]]:
         modules: dict[str, Any] = {}

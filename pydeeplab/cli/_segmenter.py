@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pydeeplab.cli._nets import add_threads_argument, defines_of
+from pydeeplab.cli._spellings import add_gpu_argument, use_gpu
 from pydeeplab.data.classes import CLASS_SETS
 from pydeeplab.errors import UsageError
 from pydeeplab.formats import read_mean
@@ -35,6 +36,7 @@ def add_segmenter_arguments(parser: argparse.ArgumentParser) -> None:
     )
     model.add_argument("--engine", choices=ENGINES, default="DEFAULT", help="convolution engine (default DEFAULT)")
     add_threads_argument(model)  # type: ignore[arg-type]
+    add_gpu_argument(model)
 
     inputs = parser.add_argument_group("how pictures are given to it")
     inputs.add_argument(
@@ -107,7 +109,11 @@ def _overlap(text: str) -> int | str:
 
 
 def segmenter_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `Segmenter`; what is given overrules the model's description (``--crf`` alone does not)."""
+    """The arguments of `Segmenter`; what is given overrules the model's description (``--crf`` alone does not).
+
+    With --gpu, it will compute there.
+    """
+    use_gpu(args.gpu)
     if bool(args.model) == bool(args.net):
         raise UsageError("say which net: --net NET --weights FILE, or --model NAME")
     if args.net and not args.weights:

@@ -121,7 +121,7 @@ def positionals_first(arguments: Sequence[str], parser: argparse.ArgumentParser)
     return [*positionals, *options]
 
 
-def add_gpu_argument(parser: argparse.ArgumentParser) -> None:
+def add_gpu_argument(parser: argparse._ActionsContainer) -> None:
     """Add --gpu, which Caffe's command lines carry."""
     parser.add_argument("-gpu", "--gpu", metavar="ID", help="compute on this GPU; of several, or 'all', on the first")
 

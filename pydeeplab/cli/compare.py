@@ -22,7 +22,7 @@ import textwrap
 from pathlib import Path
 
 from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of, load_net, read_inputs
-from pydeeplab.cli._spellings import split_stages
+from pydeeplab.cli._spellings import add_gpu_argument, split_stages, use_gpu
 from pydeeplab.compare import BlobError, Comparison, Dump, compare, read_dump
 from pydeeplab.compare.html import write_html
 from pydeeplab.compare.live import find_pycaffe, record_live
@@ -63,6 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--forward-only", action="store_true", help="do not compare gradients even if the dump has them"
     )
+    add_gpu_argument(parser)
     parser.add_argument("--html", metavar="FILE", help="write an HTML page with maps of the errors")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -131,6 +132,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.tolerance > 0:
         raise UsageError(f"--tolerance must be positive, got {args.tolerance:g}")
     args.stage = split_stages(args.stage)
+    use_gpu(args.gpu)
     if args.reference is not None:
         dump = read_dump(args.reference)
         net = load_net(args)

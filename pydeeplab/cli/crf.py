@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from pydeeplab.cli._lists import add_list_arguments, listed_images
 from pydeeplab.cli._nets import add_threads_argument, apply_threads
 from pydeeplab.cli._progress import Progress
+from pydeeplab.cli._spellings import add_gpu_argument, use_gpu
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.crf import NORMALIZATIONS, PRESETS, CRFParameters, DenseCRF, scores_from_labels
 from pydeeplab.crf.files import MAP_SUFFIXES, expand_images, match_files, read_maps
@@ -80,6 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a JSON list of what was done")
     parser.add_argument("--quiet", action="store_true", help="neither progress nor a table")
     add_threads_argument(parser)
+    add_gpu_argument(parser)
 
 
 def _parameters(args: argparse.Namespace) -> CRFParameters:
@@ -143,6 +145,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("give IMAGE... or --list FILE, --scores or --labels, and -o DIR")
     params, classes = _parameters(args), class_set(args.classes)
     apply_threads(args)
+    use_gpu(args.gpu)
     images = expand_images(given)
     suffixes = (".png",) if args.labels else MAP_SUFFIXES
     sources = match_files(images, args.labels or args.scores, suffixes, "label maps" if args.labels else "score maps")

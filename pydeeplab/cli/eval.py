@@ -40,6 +40,7 @@ from pydeeplab.evaluation.scoring import Evaluation, PictureScore
 from pydeeplab.evaluation.trimap import AROUND
 from pydeeplab.files import write_text
 from pydeeplab.plotting import write_chart
+from pydeeplab.process import default_backend
 
 EXAMPLES = """\
   pydeeplab eval --truth SegmentationClass --ids val.txt --predicted results
@@ -104,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
     _check_iterations(args, net)
     if net is not None:
         evaluation = Evaluation(rules, net.variants)
-        results: Iterable[PictureScore] = score_in_processes(net, rules, pictures, args.jobs)
+        results: Iterable[PictureScore] = score_in_processes(net, rules, pictures, _jobs(args))
     else:
         files = files_of(args, rules.classes)
         evaluation = Evaluation(rules, files.variants)
@@ -117,6 +118,15 @@ def run(args: argparse.Namespace) -> int:
     _write(args, evaluation, net)
     _report_failed(evaluation)
     return 1 if evaluation.failed else 0
+
+
+def _jobs(args: argparse.Namespace) -> int | None:
+    """Processes at once: one where a GPU computes, for it is busy with one."""
+    if not default_backend().startswith("cuda"):
+        return int(args.jobs) if args.jobs else None
+    if (args.jobs or 1) > 1:
+        raise UsageError(f"one process computes on a GPU; leave out --jobs {args.jobs}")
+    return 1
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -2,7 +2,8 @@
 
 Runs the net forward, and backward unless told not to, several times after one warm-up and prints, for each layer, the
 mean time, its share, the multiply-adds per second it reaches, the bytes of bottoms and tops per second, and the
-convolution engine that it chose; --why adds the reasons. With --lean, a + marks layers merged with what follows.
+convolution engine that it chose; --why adds the reasons. On a GPU (--gpu 0) its own clock measures. With --lean, a +
+marks layers merged with what follows.
 Inputs are random; data layers are replaced by inputs of their shapes, so no files are needed. A net without a loss is
 run backward through all layers.
 
@@ -18,9 +19,11 @@ import resource
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from pydeeplab.analysis import without_data_layers
+from pydeeplab.cli._device import memory_line
 from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of
 from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._spellings import add_gpu_argument, split_stages, use_gpu
@@ -89,21 +92,23 @@ def _timing(step: Any) -> _Timing:
 def _measure(net: Net, runs: int, backward: bool, progress: Progress) -> list[_Timing]:
     timings: list[_Timing] = []
     for number in range(runs + 1):
-        for i, step in enumerate(net.steps()):
-            start = time.perf_counter()
+        marks = [net.backend.mark()]
+        for step in net.steps():
             step.forward()
-            elapsed = time.perf_counter() - start
+            marks.append(net.backend.mark())
             if number == 0:
                 timings.append(_timing(step))
-            else:
-                timings[i].forward.append(elapsed)
         if backward:
-            for node, timing in zip(reversed(net.nodes), reversed(timings), strict=True):
-                start = time.perf_counter()
+            for node in reversed(net.nodes):
                 if node.need_backward:
                     node.backward()
-                if number:
-                    timing.backward.append(time.perf_counter() - start)
+                marks.append(net.backend.mark())
+        spent = [net.backend.seconds_between(*pair) for pair in pairwise(marks)]
+        if number:
+            for timing, seconds in zip(timings, spent, strict=False):
+                timing.forward.append(seconds)
+            for timing, seconds in zip(reversed(timings), spent[len(timings) :], strict=False):
+                timing.backward.append(seconds)
         progress.advance()
     return timings
 
@@ -142,6 +147,8 @@ def _print(timings: list[_Timing], backward: bool, threads: int, net: Net, why: 
         f"memory: activations {net.activation_bytes() / 2**20:.0f} MiB, shared workspace "
         f"{net.workspace.nbytes / 2**20:.0f} MiB, peak of the process {peak:.0f} MiB"
     )
+    if line := memory_line(net.backend):
+        print(line)
 
 
 def _print_as_caffe(timings: list[_Timing], backward: bool, loss: float, total: float) -> None:
@@ -218,9 +225,9 @@ def run(args: argparse.Namespace) -> int:
     elapsed = time.perf_counter() - start
     if args.json:
         rows = [{**asdict(t), "forward": _mean_ms(t.forward), "backward": _mean_ms(t.backward)} for t in timings]
-        json.dump(
-            {"unit": "ms", "threads": get_num_threads(), "engine": args.engine, "layers": rows}, sys.stdout, indent=1
-        )
+        document = {"unit": "ms", "backend": net.backend.name, "threads": get_num_threads(), "engine": args.engine}
+        memory = net.backend.memory_use()
+        json.dump(document | ({"device_memory": memory} if memory else {}) | {"layers": rows}, sys.stdout, indent=1)
         print()
     elif args.model:
         _print_as_caffe(timings, backward, 0.0 if args.lean else sum(node.loss() for node in net.nodes), elapsed)

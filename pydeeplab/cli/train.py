@@ -27,6 +27,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
+from pydeeplab.cli._device import memory_line
 from pydeeplab.cli._findings import CheckProgress, report_lines
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
 from pydeeplab.cli._progress import Progress
@@ -260,6 +261,8 @@ def _solve(solver: Solver, args: argparse.Namespace) -> int:
     with handling(solver.requests, effects):
         solver.note("Starting Optimization", "caffe.cpp:248")
         solver.solve(iterations=args.iterations)
+    if line := memory_line(solver.net.backend):
+        solver.note(line)
     number = solver.requests.signal
     if solver.stopped and number is not None:
         return 128 + number

@@ -50,7 +50,7 @@ class Site:
     @property
     def arrays(self) -> list[NDArray[np.float32]]:
         """Its parameters."""
-        return [blob.read() for blob in self.layer.blobs]
+        return [blob.look() for blob in self.layer.blobs]
 
     @property
     def is_global_pooling(self) -> bool:

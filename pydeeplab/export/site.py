@@ -94,7 +94,7 @@ class Site:
 
     def parameter(self, index: int, shape: Sequence[int] | None = None) -> str:
         """The layer's blob of this index as a constant, perhaps in another shape."""
-        values = self.layer.blobs[index].read()
+        values = self.layer.blobs[index].look()
         return self.real(values if shape is None else values.reshape(shape), str(index))
 
     def size(self, index: int, axis: int) -> Size:

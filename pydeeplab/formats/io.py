@@ -131,8 +131,8 @@ def write_weights(
     shared = set()
     if chosen == "hdf5":
         shared = {(i, j) for i, one in enumerate(layers) for j in range(len(one[2])) if net.shared_blob(i, j)}
-    data = [[blob.read() for blob in blobs] for _, _, blobs, _ in layers]
-    gradients = [[blob.read_diff() for blob in blobs] for _, _, blobs, _ in layers] if diffs else None
+    data = [[blob.look() for blob in blobs] for _, _, blobs, _ in layers]
+    gradients = [[blob.look_diff() for blob in blobs] for _, _, blobs, _ in layers] if diffs else None
     _write(path, chosen, net.source.param, data, gradients, shared)
 
 

@@ -86,10 +86,10 @@ class Runner:
         height, width = blob.shape[1:]
         if not self.fits(height, width):
             raise ShapeError(f"the net cannot run at {height} x {width}")
-        self.net.blobs[self.data].write()[0] = blob
+        self.net.blobs[self.data].data[0] = blob
         self._tell_size(*region)
         self.net.forward()
-        scores = self.net.blobs[self.output].read()[0]
+        scores = self.net.blobs[self.output].look()[0]
         if scores.shape[1] > height or scores.shape[2] > width:
             raise UsageError(
                 f"blob '{self.output}' is {scores.shape[1]} x {scores.shape[2]}, larger than the input "

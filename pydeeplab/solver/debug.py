@@ -33,10 +33,10 @@ class DebugInfo:
             return
         node = self._net.nodes[index]
         for name, blob in zip(node.top_names, node.tops, strict=True):
-            self._write(f"    [Forward] Layer {node.name}, top blob {name} data: {_mean(blob.read()):g}")
+            self._write(f"    [Forward] Layer {node.name}, top blob {name} data: {_mean(blob.look()):g}")
         for i, blob in enumerate(node.layer.blobs):
             label = self._labels[index, i]
-            self._write(f"    [Forward] Layer {node.name}, param blob {label} data: {_mean(blob.read()):g}")
+            self._write(f"    [Forward] Layer {node.name}, param blob {label} data: {_mean(blob.look()):g}")
 
     def _backward(self, index: int) -> None:
         if not self.active:
@@ -46,11 +46,11 @@ class DebugInfo:
             for name, blob, wanted in zip(node.bottom_names, node.bottoms, node.propagate_down, strict=True):
                 if wanted:
                     self._write(
-                        f"    [Backward] Layer {node.name}, bottom blob {name} diff: {_mean(blob.read_diff()):g}"
+                        f"    [Backward] Layer {node.name}, bottom blob {name} diff: {_mean(blob.look_diff()):g}"
                     )
             for i, blob in enumerate(node.layer.blobs):
                 if node.layer.param_propagate_down[i]:
-                    self._write(f"    [Backward] Layer {node.name}, param blob {i} diff: {_mean(blob.read_diff()):g}")
+                    self._write(f"    [Backward] Layer {node.name}, param blob {i} diff: {_mean(blob.look_diff()):g}")
         if index == 0:
             self._norms()
 
@@ -61,7 +61,7 @@ class DebugInfo:
                 sum(float(np.abs(a).sum(dtype=np.float64)) for a in arrays),
                 sum(float(np.square(a, dtype=np.float64).sum()) for a in arrays),
             )
-            for arrays in ([p.blob.read() for p in params], [p.blob.read_diff() for p in params])
+            for arrays in ([p.blob.look() for p in params], [p.blob.look_diff() for p in params])
         ]
         (l1_data, l2_data), (l1_diff, l2_diff) = sums
         self._write(
@@ -71,13 +71,13 @@ class DebugInfo:
 
     def updating(self) -> list[float]:
         """Call before an update: remembers what `updated` will print."""
-        return [_mean(p.blob.read()) for p in self._net.all_params] if self.active else []
+        return [_mean(p.blob.look()) for p in self._net.all_params] if self.active else []
 
     def updated(self, before: list[float]) -> None:
         """Write a line per parameter after an update, with the parameter as it was before."""
         params = self._net.all_params
         for param, data in zip(params, before, strict=False):
-            diff = _mean(param.blob.read_diff())
+            diff = _mean(param.blob.look_diff())
             owner = params[param.owner]
             label = param.name or str(param.blob_index)
             if owner is param:

@@ -81,5 +81,5 @@ def outputs_of(net: Net) -> Iterator[Output]:
     """All numbers of a net's outputs, in Caffe's order."""
     weights = net.blob_loss_weights
     for name in net.outputs:
-        for value in net.blobs[name].read().reshape(-1):
+        for value in net.blobs[name].look().reshape(-1):
             yield Output(name, float(value), weights[name])

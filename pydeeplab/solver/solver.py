@@ -94,7 +94,7 @@ class Solver:
         solver_file: str | os.PathLike[str] | SolverSource,
         *,
         engine: str = "DEFAULT",
-        backend: str = "cpu",
+        backend: str | None = None,
         dtype: Any = np.float32,
         keep: str = "all",
         defines: Mapping[str, str] | None = None,

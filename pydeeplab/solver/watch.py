@@ -80,14 +80,14 @@ class Watch:
         )
 
     def _first_nonfinite(self) -> str:
-        bad = [p for p in self._net.learnable_params if not np.isfinite(p.blob.read()).all()]
+        bad = [p for p in self._net.learnable_params if not np.isfinite(p.blob.look()).all()]
         if bad:
             names = list(dict.fromkeys(p.layer.name for p in bad))
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             return f"Parameters of layer '{names[0]}'{more} are no longer numbers: an earlier update was too large."
         for node in self._net.nodes:
             for name, blob in zip(node.top_names, node.tops, strict=True):
-                if not np.isfinite(blob.read()).all():
+                if not np.isfinite(blob.look()).all():
                     return f"The first blob that holds NaN or infinity is '{name}' of layer '{node.name}'."
         return ""
 

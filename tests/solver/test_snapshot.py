@@ -90,7 +90,7 @@ class TestAgainstCaffe:
 
 def bits(solver: Solver) -> list[bytes]:
     blobs = [b.data.tobytes() for blobs in solver.net.params.values() for b in blobs]
-    return blobs + [h.tobytes() for h in solver.history]
+    return blobs + [np.asarray(h).tobytes() for h in solver.history]
 
 
 class Diary(Observer):

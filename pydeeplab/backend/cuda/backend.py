@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.backend import Backend, checked, missing
 from pydeeplab.backend.cuda.blas import connect_blas
+from pydeeplab.backend.cuda.event import Event
 from pydeeplab.backend.cuda.library import BAD_VALUE, Library, Unavailable, load_library
 from pydeeplab.backend.cuda.memory import Allocator, DeviceArray
 from pydeeplab.backend.cuda.signatures import argument_types
@@ -70,6 +71,18 @@ class CudaBackend(Backend):
     def to_host(self, array: Any) -> NDArray[Any]:
         """A copy on the host of what is on the device."""
         return array.host() if isinstance(array, DeviceArray) else array
+
+    def mark(self) -> Event:
+        """An event, recorded behind all work asked for so far."""
+        return Event(self.library)
+
+    def seconds_between(self, first: Event, last: Event) -> float:
+        """Seconds on the device from one event to another; waits for the second."""
+        return first.seconds_until(last)
+
+    def memory_use(self) -> dict[str, int]:
+        """Bytes of device memory and copies: see `Allocator.statistics`."""
+        return self.allocator.statistics()
 
     def synchronize(self) -> None:
         """Wait until the device has done all that it was asked to do."""

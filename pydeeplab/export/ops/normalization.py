@@ -19,9 +19,9 @@ def batch_norm(site: Site) -> str:
         site.unsupported("the bottom has no channel axis")
     if param.HasField("use_global_stats") and not param.use_global_stats:
         return _by_batch(site, float(param.eps))[0]
-    weight = float(blobs[2].read()[0])
+    weight = float(blobs[2].look()[0])
     factor = np.float32(1 / weight if weight else 0.0)
-    mean, variance = (site.real(blobs[i].read() * factor, name) for i, name in ((0, "mean"), (1, "variance")))
+    mean, variance = (site.real(blobs[i].look() * factor, name) for i, name in ((0, "mean"), (1, "variance")))
     channels = blobs[0].count
     one, zero = site.real(np.ones(channels), "one"), site.real(np.zeros(channels), "zero")
     return site.op("BatchNormalization", site.bottom, one, zero, mean, variance, epsilon=float(param.eps))

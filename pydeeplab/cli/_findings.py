@@ -1,10 +1,10 @@
-"""Showing what a preflight does and has found."""
+"""Showing what a preflight has found."""
 
 from __future__ import annotations
 
 import textwrap
 
-from pydeeplab.cli._progress import Progress
+from pydeeplab.cli._progress import TaskProgress as CheckProgress
 from pydeeplab.cli._tables import paint
 from pydeeplab.preflight import Report
 
@@ -12,22 +12,6 @@ __all__ = ["CheckProgress", "report_lines"]
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _WIDTH = 120
-
-
-class CheckProgress:
-    """Shows the progress of a preflight's tasks, one after another; give it as ``watch``."""
-
-    def __init__(self, quiet: bool):
-        self._quiet = quiet
-        self._bar: Progress | None = None
-
-    def __call__(self, label: str, done: int, total: int) -> None:
-        if self._bar is None or self._bar.label != label:
-            self._bar = Progress(total, label, quiet=self._quiet)
-        self._bar.advance(by=done - self._bar.done)
-        if done == total:
-            self._bar.__exit__()
-            self._bar = None
 
 
 def report_lines(report: Report, *, colours: bool = False, quiet: bool = False) -> list[str]:

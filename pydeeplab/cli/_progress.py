@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import IO, TypeVar
 
-__all__ = ["Progress", "format_seconds", "track"]
+__all__ = ["Progress", "TaskProgress", "format_seconds", "track"]
 
 Item = TypeVar("Item")
 
@@ -77,6 +77,22 @@ class Progress:
         filled = cells * self.done // max(1, self.total)
         self._stream.write(f"\r\x1b[2K[{'#' * filled}{'.' * (cells - filled)}] {text}"[: width + 5])
         self._stream.flush()
+
+
+class TaskProgress:
+    """Shows the progress of tasks, one after another; give it as ``watch``: label, done, total."""
+
+    def __init__(self, quiet: bool):
+        self._quiet = quiet
+        self._bar: Progress | None = None
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        if self._bar is None or self._bar.label != label:
+            self._bar = Progress(total, label, quiet=self._quiet)
+        self._bar.advance(by=done - self._bar.done)
+        if done == total:
+            self._bar.__exit__()
+            self._bar = None
 
 
 def track(items: Iterable[Item], total: int, label: str, *, quiet: bool = False) -> Iterator[Item]:

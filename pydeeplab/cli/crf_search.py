@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from pydeeplab.backend.room import available_bytes
-from pydeeplab.cli._findings import CheckProgress
 from pydeeplab.cli._nets import apply_threads
+from pydeeplab.cli._progress import TaskProgress
 from pydeeplab.cli._results import net_of, rules_of
 from pydeeplab.cli._score_cache import cached_scores
 from pydeeplab.cli._segmenter import add_classes_argument, add_segmenter_arguments
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     apply_threads(args)
     runner, grid, out = choose_engine(args.runner, args.scheduler), _grid(args), _folder(args)
-    watch = CheckProgress(args.quiet or args.json == "-")
+    watch = TaskProgress(args.quiet or args.json == "-")
     setting, samples = _subject(args, out, watch)
     workers = args.jobs or _workers(samples, setting)
     if args.restart:
@@ -157,7 +157,7 @@ def _drawn(args: argparse.Namespace) -> list[Picture]:
     return [pictures[index] for index in sorted(chosen)]
 
 
-def _subject(args: argparse.Namespace, out: Path, watch: CheckProgress) -> tuple[Setting, list[Sample]]:
+def _subject(args: argparse.Namespace, out: Path, watch: TaskProgress) -> tuple[Setting, list[Sample]]:
     """What does not vary, and the pictures with their scores."""
     net, pictures = net_of(args), _drawn(args)
     rules = rules_of(args, net)

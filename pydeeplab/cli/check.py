@@ -14,8 +14,9 @@ import argparse
 import json
 import sys
 
-from pydeeplab.cli._findings import CheckProgress, report_lines
+from pydeeplab.cli._findings import report_lines
 from pydeeplab.cli._nets import defines_of
+from pydeeplab.cli._progress import TaskProgress
 from pydeeplab.cli._tables import has_colours
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.preflight import check_net, check_training
@@ -31,8 +32,8 @@ EXAMPLES = """\
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--solver", metavar="S", help="a solver prototxt: check its nets and settings")
-    what.add_argument("--net", metavar="N", help="a net prototxt, or the name of one of ours: check it alone")
+    what.add_argument("--solver", metavar="FILE", help="a solver prototxt: check its nets and settings")
+    what.add_argument("--net", metavar="NET", help="a net prototxt, or the name of one of ours: check it alone")
     parser.add_argument("--weights", metavar="FILES", help="weights to start from, comma-separated")
     parser.add_argument("--resumed", action="store_true", help="weights will come from a snapshot")
     parser.add_argument("--phase", choices=("TRAIN", "TEST"), default="TRAIN", help="phase of --net (default TRAIN)")
@@ -41,7 +42,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--define", metavar="NAME=VALUE", action="append", default=[], help="value for ${NAME}")
     parser.add_argument("--fast", action="store_true", help="decode only a sample of the files")
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="processes that decode (default: all cores, at most 4)"
+        "--jobs",
+        "--workers",
+        dest="workers",
+        type=int,
+        metavar="N",
+        help="files at once (default: all cores, at most 4)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON: all findings and facts")
     parser.add_argument("--quiet", action="store_true", help="show errors and warnings only, and no progress")
@@ -56,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         "stages": args.stage,
         "fast": args.fast,
         "workers": args.workers,
-        "watch": CheckProgress(args.quiet or args.json),
+        "watch": TaskProgress(args.quiet or args.json),
     }
     if args.solver:
         report = check_training(find_net(args.solver, "solver"), resumed=args.resumed, **options)

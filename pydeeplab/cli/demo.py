@@ -34,6 +34,7 @@ from pydeeplab.evaluation.pictures import pictures_of_list
 from pydeeplab.evaluation.predictors import NetPredictor
 from pydeeplab.evaluation.scoring import Evaluation, Rules
 from pydeeplab.files import make_folder, write_text
+from pydeeplab.json_values import json_ready
 from pydeeplab.plotting import TrainingLog, read_log
 from pydeeplab.resources import find_net
 from pydeeplab.segmentation.model import read_model
@@ -229,7 +230,7 @@ def _print(args: argparse.Namespace, evaluation: Evaluation, steps: list[Step]) 
             variant: {"mean_iou": matrix.mean_iou(), "iou": matrix.iou().tolist()}
             for variant, matrix in evaluation.matrices.items()
         }
-        print(json.dumps({**scores, "report": str(report)}))
+        print(json.dumps(json_ready({**scores, "report": str(report)}), indent=1, allow_nan=False))
         return
     print("\n".join(score_lines(evaluation, colours=has_colours(sys.stdout))))
     done = [step for step in steps if step.seconds is not None]

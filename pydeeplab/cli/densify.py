@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("net", metavar="NET", help="prototxt of a classification net")
     parser.add_argument("weights", metavar="WEIGHTS", nargs="?", help="its weights, of any format")
-    parser.add_argument("-o", "--output", metavar="FOLDER", help="folder to write to; made where there is none")
+    parser.add_argument("-o", "--out", "--output", metavar="DIR", help="folder to write to; made where there is none")
     parser.add_argument("--classes", type=int, required=True, metavar="N", help="classes, background included")
     parser.add_argument(
         "--output-stride", type=int, default=8, metavar="N", help="pixels from one score to the next, down to 1 (8)"
@@ -168,8 +168,8 @@ def _json(result: Densified, files: Sequence[str]) -> dict[str, Any]:
 
 def run(args: argparse.Namespace) -> int:
     """Do what the arguments ask."""
-    if args.output is None and not args.dry_run:
-        raise UsageError("say where to write: -o FOLDER, or --dry-run to write nothing")
+    if args.out is None and not args.dry_run:
+        raise UsageError("say where to write: -o DIR, or --dry-run to write nothing")
     result = densify(
         find_net(args.net),
         args.weights,
@@ -185,7 +185,7 @@ def run(args: argparse.Namespace) -> int:
         image_size=_size(args.input),
         defines=defines_of(args),
     )
-    files = [] if args.dry_run else [str(path) for path in result.write(args.output)]
+    files = [] if args.dry_run else [str(path) for path in result.write(args.out)]
     if args.json:
         print(json.dumps(json_ready(_json(result, files), as_text=True), indent=1))
         return 0

@@ -47,12 +47,14 @@ EXAMPLES = """\
   pydeeplab experiment run --smoke                                 # every row there is
 """
 
+DEFAULT_FOLDER = "experiments"
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("action", choices=("list", "show", "run"), help="what to do")
     parser.add_argument("names", metavar="NAME", nargs="*", help="rows, tables, or TOML files (list: all by default)")
-    parser.add_argument("--out", metavar="DIR", default="experiments", help="the work folder (default: experiments)")
+    parser.add_argument("-o", "--out", metavar="DIR", help=f"the work folder (default: {DEFAULT_FOLDER})")
     parser.add_argument("--root", metavar="DIR", help="the data set's devkit, or DATA_ROOT where lists are there")
     parser.add_argument("--annotations", metavar="DIR", help="what `pydeeplab prepare` takes beside the devkit")
     parser.add_argument("--init", metavar="PATH", help="the weights that training starts from, or a folder of weights")
@@ -115,11 +117,10 @@ def _order(experiment: Experiment) -> tuple[Any, ...]:
 
 def _workspace(args: argparse.Namespace, stack: ExitStack) -> Workspace:
     if args.smoke:
-        own = args.out != "experiments"
-        folder = args.out if own else stack.enter_context(tempfile.TemporaryDirectory(prefix="pydeeplab-smoke-"))
+        folder = args.out or stack.enter_context(tempfile.TemporaryDirectory(prefix="pydeeplab-smoke-"))
         return smoke_workspace(Path(folder).absolute(), scores=args.scores)
     return Workspace(
-        Path(args.out).absolute(),
+        Path(args.out or DEFAULT_FOLDER).absolute(),
         Path(args.root).absolute() if args.root else None,
         Path(args.init).absolute() if args.init else None,
         args.scores,

@@ -23,7 +23,7 @@ import json
 import sys
 from typing import Any
 
-from pydeeplab.cli._findings import CheckProgress
+from pydeeplab.cli._progress import TaskProgress
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.errors import UsageError, counted
 from pydeeplab.prepare import DATASETS, Prepared, prepare
@@ -56,7 +56,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--copy", action="store_true", help="copy the images instead of linking to their folder")
     parser.add_argument("--check", action="store_true", help="only verify: write nothing, decode all files")
     parser.add_argument("--fast", action="store_true", help="trust finished label maps that decode and have their size")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes at once (default: all cores)")
+    parser.add_argument(
+        "--jobs", "--workers", dest="workers", type=int, metavar="N", help="processes at once (default: all cores)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress, and problems only")
     context = parser.add_argument_group("pascal-context")
@@ -89,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         check=args.check,
         fast=args.fast,
         workers=args.workers,
-        watch=CheckProgress(args.quiet or args.json),
+        watch=TaskProgress(args.quiet or args.json),
         **_options(args),
     )
     if args.json:

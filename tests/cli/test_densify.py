@@ -78,7 +78,7 @@ def test_weights_that_lack_layers_are_named(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "-o FOLDER"),
+        ([], "-o DIR"),
         (["--dry-run", "--largefov", "3:12"], "KxK:RATE:CHANNELS"),
         (["--dry-run", "--aspp", "six"], "RATE,RATE"),
         (["--dry-run", "--input", "0x5"], "--input wants HxW"),

@@ -1,10 +1,38 @@
-"""What commands say about the memory of a device."""
+"""The device that commands compute on: the option that names it, and what they say about its memory."""
 
 from __future__ import annotations
 
-from pydeeplab.backend import Backend
+import argparse
+import sys
 
-__all__ = ["memory_line"]
+from pydeeplab.backend import Backend
+from pydeeplab.backend.cuda.library import Unavailable, load_library
+from pydeeplab.errors import UsageError
+from pydeeplab.process import set_device, set_mode_gpu
+
+__all__ = ["add_gpu_argument", "memory_line", "use_gpu"]
+
+
+def add_gpu_argument(parser: argparse._ActionsContainer) -> None:
+    """Add --gpu, which Caffe's command lines carry."""
+    parser.add_argument("-gpu", "--gpu", metavar="ID", help="compute on this GPU; of several, or 'all', on the first")
+
+
+def use_gpu(gpu: str | None) -> None:
+    """Compute on the GPU that --gpu names, if it was given; where there is none, say so on stderr and use the CPU."""
+    if not gpu:
+        return
+    first = gpu.split(",")[0]
+    if first != "all" and not first.isdecimal():
+        raise UsageError(f"--gpu takes a number such as 0, or all; got '{gpu}'")
+    library = load_library("cuda")
+    if isinstance(library, Unavailable):
+        print(f"note: -gpu {gpu} has no effect, computing on the CPU: {library.reason}", file=sys.stderr)
+        return
+    set_device(0 if first == "all" else int(first))
+    set_mode_gpu()
+    if gpu != first or first == "all":
+        print("note: one GPU computes; of those that were named the first is used", file=sys.stderr)
 
 
 def memory_line(backend: Backend) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
-from pydeeplab.cli._progress import TaskProgress as CheckProgress
 from pydeeplab.cli._tables import paint
 from pydeeplab.preflight import Report
 
-__all__ = ["CheckProgress", "report_lines"]
+__all__ = ["report_lines"]
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _WIDTH = 120

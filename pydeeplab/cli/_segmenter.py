@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from pydeeplab.cli._device import add_gpu_argument, use_gpu
 from pydeeplab.cli._nets import add_threads_argument, defines_of
-from pydeeplab.cli._spellings import add_gpu_argument, use_gpu
 from pydeeplab.data.classes import CLASS_SETS
 from pydeeplab.errors import UsageError
 from pydeeplab.formats import read_mean

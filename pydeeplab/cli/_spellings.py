@@ -8,14 +8,9 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Iterator, Sequence
 
-from pydeeplab.backend.cuda.library import Unavailable, load_library
-from pydeeplab.errors import UsageError
-from pydeeplab.process import set_device, set_mode_gpu
-
-__all__ = ["CAFFE_COMMANDS", "add_gpu_argument", "positionals_first", "split_stages", "translate", "use_gpu"]
+__all__ = ["CAFFE_COMMANDS", "positionals_first", "split_stages", "translate"]
 
 CAFFE_COMMANDS = frozenset(
     {
@@ -119,28 +114,6 @@ def positionals_first(arguments: Sequence[str], parser: argparse.ArgumentParser)
         count = 0 if equals else 1 if action.nargs is None else action.nargs
         options += [value for _, value in zip(range(count), rest, strict=False)]
     return [*positionals, *options]
-
-
-def add_gpu_argument(parser: argparse._ActionsContainer) -> None:
-    """Add --gpu, which Caffe's command lines carry."""
-    parser.add_argument("-gpu", "--gpu", metavar="ID", help="compute on this GPU; of several, or 'all', on the first")
-
-
-def use_gpu(gpu: str | None) -> None:
-    """Compute on the GPU that --gpu names, if it was given; where there is none, say so on stderr and use the CPU."""
-    if not gpu:
-        return
-    first = gpu.split(",")[0]
-    if first != "all" and not first.isdecimal():
-        raise UsageError(f"--gpu takes a number such as 0, or all; got '{gpu}'")
-    library = load_library("cuda")
-    if isinstance(library, Unavailable):
-        print(f"note: -gpu {gpu} has no effect, computing on the CPU: {library.reason}", file=sys.stderr)
-        return
-    set_device(0 if first == "all" else int(first))
-    set_mode_gpu()
-    if gpu != first or first == "all":
-        print("note: one GPU computes; of those that were named the first is used", file=sys.stderr)
 
 
 def split_stages(stages: Sequence[str]) -> list[str]:

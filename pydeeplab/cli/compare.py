@@ -21,8 +21,9 @@ import tempfile
 import textwrap
 from pathlib import Path
 
+from pydeeplab.cli._device import add_gpu_argument, use_gpu
 from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of, load_net, read_inputs
-from pydeeplab.cli._spellings import add_gpu_argument, split_stages, use_gpu
+from pydeeplab.cli._spellings import split_stages
 from pydeeplab.compare import BlobError, Comparison, Dump, compare, read_dump
 from pydeeplab.compare.html import write_html
 from pydeeplab.compare.live import find_pycaffe, record_live

@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pydeeplab.cli._device import add_gpu_argument, use_gpu
 from pydeeplab.cli._lists import add_list_arguments, listed_images
 from pydeeplab.cli._nets import add_threads_argument, apply_threads
 from pydeeplab.cli._progress import Progress
-from pydeeplab.cli._spellings import add_gpu_argument, use_gpu
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.crf import NORMALIZATIONS, PRESETS, CRFParameters, DenseCRF, scores_from_labels
 from pydeeplab.crf.files import MAP_SUFFIXES, expand_images, match_files, read_maps

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pydeeplab.backend.cuda.library import Unavailable, load_library
-from pydeeplab.cli._spellings import add_gpu_argument
+from pydeeplab.cli._device import add_gpu_argument
 from pydeeplab.threads import get_num_threads
 
 EXAMPLES = """\

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.cli._database import check_backend, create_database
+from pydeeplab.cli._device import use_gpu
 from pydeeplab.cli._nets import add_threads_argument, apply_threads
 from pydeeplab.cli._progress import Progress
-from pydeeplab.cli._spellings import use_gpu
 from pydeeplab.errors import UsageError, did_you_mean
 from pydeeplab.files import atomic_path
 from pydeeplab.formats.mat import write_mat

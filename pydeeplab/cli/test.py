@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pydeeplab.cli._device import add_gpu_argument, use_gpu
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
-from pydeeplab.cli._spellings import add_gpu_argument, split_stages, use_gpu
+from pydeeplab.cli._spellings import split_stages
 from pydeeplab.errors import UsageError
 from pydeeplab.layer import TEST
 from pydeeplab.net import ENGINES, Net

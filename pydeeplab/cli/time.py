@@ -23,10 +23,10 @@ from itertools import pairwise
 from typing import Any
 
 from pydeeplab.analysis import without_data_layers
-from pydeeplab.cli._device import memory_line
+from pydeeplab.cli._device import add_gpu_argument, memory_line, use_gpu
 from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of
 from pydeeplab.cli._progress import Progress
-from pydeeplab.cli._spellings import add_gpu_argument, split_stages, use_gpu
+from pydeeplab.cli._spellings import split_stages
 from pydeeplab.errors import UsageError, counted
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net

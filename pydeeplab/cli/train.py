@@ -27,11 +27,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
-from pydeeplab.cli._device import memory_line
-from pydeeplab.cli._findings import CheckProgress, report_lines
+from pydeeplab.cli._device import add_gpu_argument, memory_line, use_gpu
+from pydeeplab.cli._findings import report_lines
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
-from pydeeplab.cli._progress import Progress
-from pydeeplab.cli._spellings import add_gpu_argument, split_stages, use_gpu
+from pydeeplab.cli._progress import Progress, TaskProgress
+from pydeeplab.cli._spellings import split_stages
 from pydeeplab.cli._tables import has_colours
 from pydeeplab.errors import UsageError, WeightsError
 from pydeeplab.files import make_folder
@@ -185,7 +185,7 @@ def _passes_checks(args: argparse.Namespace, source: SolverSource, stages: list[
         level=args.level,
         stages=stages,
         fast=args.check == "fast",
-        watch=CheckProgress(args.quiet or not sys.stderr.isatty()),
+        watch=TaskProgress(args.quiet or not sys.stderr.isatty()),
     )
     if args.dry_run or not report.ok or not args.quiet:
         lines = report_lines(report, colours=has_colours(sys.stderr), quiet=not args.dry_run)

@@ -10,6 +10,7 @@ import benchmarks.camvid
 from benchmarks.camvid.report import ROOT, record
 from benchmarks.camvid.rows import ROWS
 from benchmarks.camvid.runner import run
+from benchmarks.camvid.ship import ship
 
 
 def _default_root() -> Path:
@@ -23,7 +24,11 @@ def main() -> None:
         description=benchmarks.camvid.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("do", choices=("run", "record"), help="train and score what is not finished; write the results")
+    parser.add_argument(
+        "do",
+        choices=("run", "record", "ship"),
+        help="train and score what is not finished; write the results; make weights/camvid-small",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--root", type=Path, default=_default_root(), help="folder of CamVid")
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
@@ -35,7 +40,7 @@ def main() -> None:
     if args.do == "run":
         run(args.root, out, args.rows, args.seeds, jobs=args.jobs, threads=args.threads)
     else:
-        record(out)
+        {"record": record, "ship": ship}[args.do](out)
 
 
 if __name__ == "__main__":

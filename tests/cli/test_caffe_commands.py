@@ -27,7 +27,7 @@ def call(text: str, **values: object) -> int:
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine without a GPU."""
-    for module in ("_spellings", "device_query"):
+    for module in ("_device", "device_query"):
         monkeypatch.setattr(f"pydeeplab.cli.{module}.load_library", lambda kind: Unavailable("there is none"))
 
 

@@ -10,6 +10,13 @@ enum {
 
 static float *own_plane(const Plan *plan) { return plan->planes + omp_get_thread_num() * plan->plane; }
 
+static float *tiles_of(const Plan *plan) { return plan->tiles + (plan->alone ? omp_get_thread_num() : 0) * plan->tiles_size; }
+
+static float *products_of(const Plan *plan)
+{
+    return plan->products + (plan->alone ? omp_get_thread_num() : 0) * plan->products_size;
+}
+
 /* All tiles of one channel in `count` rows. */
 static void transform_tiles(const Plan *plan, const float *image, ptrdiff_t channel, ptrdiff_t first, ptrdiff_t count)
 {
@@ -17,7 +24,7 @@ static void transform_tiles(const Plan *plan, const float *image, ptrdiff_t chan
     read_lines(&plan->lines, image, channel, first, count, plane);
     const ptrdiff_t tiles = count * plan->problem->x.tiles;
     for (ptrdiff_t t = 0; t < tiles; t += LANES) {
-        float *to = plan->tiles + t / PANEL * plan->lines.values * plan->tile_step + channel * PANEL + t % PANEL;
+        float *to = tiles_of(plan) + t / PANEL * plan->lines.values * plan->tile_step + channel * PANEL + t % PANEL;
         plan->transforms->input(plane, plan->tile_in + t, plan->lines.size_in, to, plan->tile_step);
     }
 }
@@ -64,7 +71,7 @@ static void multiply_value(const Plan *plan, ptrdiff_t blocks, ptrdiff_t value, 
             const ptrdiff_t at = panel * plan->lines.values + value;
             multiply_in_runs(plan->multiply, least(CHANNELS_SUMMED, channels - k), blocks,
                              plan->filters + value * plan->filter_step + k * BLOCK, BLOCK, plan->block_step,
-                             plan->tiles + at * plan->tile_step + k * PANEL, plan->products + at * plan->product_step,
+                             tiles_of(plan) + at * plan->tile_step + k * PANEL, products_of(plan) + at * plan->product_step,
                              BLOCK * PANEL, k > 0);
         }
 }
@@ -76,7 +83,7 @@ static void transform_output(const Plan *plan, Epilogue epilogue, ptrdiff_t outp
     float *plane = own_plane(plan) + plan->plane_in;
     const ptrdiff_t tiles = count * plan->problem->x.tiles;
     for (ptrdiff_t t = 0; t < tiles; t += LANES) {
-        const float *from = plan->products + t / PANEL * plan->lines.values * plan->product_step + place * PANEL + t % PANEL;
+        const float *from = products_of(plan) + t / PANEL * plan->lines.values * plan->product_step + place * PANEL + t % PANEL;
         plan->transforms->output(from, plan->product_step, plane, plan->tile_out + t, plan->lines.size_out);
     }
     write_lines(&plan->lines, plane, epilogue, output, first, count, made);
@@ -92,41 +99,85 @@ static ptrdiff_t parts_for(ptrdiff_t units, ptrdiff_t limit)
     return parts;
 }
 
-void winograd_forward(const Winograd *problem, const float *image, const float *w, int adjoint, Epilogue epilogue, float *made,
-                      float *scratch, ptrdiff_t size)
+/* What a pass works on. */
+typedef struct {
+    const Plan *plan;
+    const float *image, *w;
+    int adjoint;
+    Epilogue epilogue;
+    float *made;
+} Pass;
+
+/* Filters of `some` outputs from `first` on; the threads share the work and do not wait for each other. */
+static void share_filters(const Pass *pass, ptrdiff_t first, ptrdiff_t some)
+{
+    const ptrdiff_t channels = pass->plan->problem->channels, runs = over(channels, CHANNELS_AT_ONCE);
+#pragma omp for schedule(dynamic) nowait
+    for (ptrdiff_t unit = 0; unit < over(some, BLOCK) * runs; unit++) {
+        const ptrdiff_t begin = unit % runs * CHANNELS_AT_ONCE, end = least(begin + CHANNELS_AT_ONCE, channels);
+        transform_filters(pass->plan, pass->w, pass->adjoint, pass->epilogue.scale, first, unit / runs, begin, end);
+    }
+}
+
+/* Each thread makes some rows from beginning to end. */
+static void work_alone(const Pass *pass)
+{
+    const Plan *plan = pass->plan;
+    const Winograd *p = plan->problem;
+    share_filters(pass, 0, p->outputs);
+#pragma omp barrier
+#pragma omp for schedule(dynamic)
+    for (ptrdiff_t row = 0; row < plan->rows; row += plan->rows_at_once) {
+        const ptrdiff_t count = least(plan->rows_at_once, plan->rows - row);
+        for (ptrdiff_t c = 0; c < p->channels; c++)
+            transform_tiles(plan, pass->image, c, row, count);
+        for (ptrdiff_t value = 0; value < plan->lines.values; value++)
+            multiply_value(plan, over(p->outputs, BLOCK), value, 0, over(count * p->x.tiles, PANEL));
+        for (ptrdiff_t o = 0; o < p->outputs; o++)
+            transform_output(plan, pass->epilogue, o, o, row, count, pass->made);
+    }
+}
+
+/* All threads make the same rows, step by step. */
+static void work_together(const Pass *pass)
+{
+    const Plan *plan = pass->plan;
+    const ptrdiff_t channels = plan->problem->channels, outputs = plan->problem->outputs, values = plan->lines.values;
+    const int kept = plan->outputs_at_once >= outputs;
+    for (ptrdiff_t row = 0; row < plan->rows; row += plan->rows_at_once) {
+        const ptrdiff_t count = least(plan->rows_at_once, plan->rows - row);
+        const ptrdiff_t panels = over(count * plan->problem->x.tiles, PANEL), parts = parts_for(values, panels);
+#pragma omp for schedule(dynamic) nowait
+        for (ptrdiff_t c = 0; c < channels; c++)
+            transform_tiles(plan, pass->image, c, row, count);
+        for (ptrdiff_t o = 0; o < outputs; o += plan->outputs_at_once) {
+            const ptrdiff_t some = least(plan->outputs_at_once, outputs - o);
+            if (!kept || row == 0)
+                share_filters(pass, o, some);
+#pragma omp barrier
+#pragma omp for schedule(dynamic)
+            for (ptrdiff_t unit = 0; unit < values * parts; unit++) {
+                const ptrdiff_t part = unit % parts;
+                multiply_value(plan, over(some, BLOCK), unit / parts, part * panels / parts, (part + 1) * panels / parts);
+            }
+#pragma omp for schedule(dynamic) nowait
+            for (ptrdiff_t i = 0; i < some; i++)
+                transform_output(plan, pass->epilogue, o + i, i, row, count, pass->made);
+        }
+    }
+}
+
+void winograd_forward(const Winograd *problem, const float *image, const float *w, int adjoint, Epilogue epilogue,
+                      float *made, float *scratch, ptrdiff_t size)
 {
     const Plan plan = winograd_plan(problem, scratch, size);
-    const ptrdiff_t channels = problem->channels, outputs = problem->outputs;
-    const int kept = plan.outputs_at_once >= outputs;
+    const Pass pass = {&plan, image, w, adjoint, epilogue, made};
 #pragma omp parallel
     {
         memset(own_plane(&plan), 0, plan.plane_in * sizeof(float));
-        for (ptrdiff_t row = 0; row < plan.rows; row += plan.rows_at_once) {
-            const ptrdiff_t count = least(plan.rows_at_once, plan.rows - row);
-            const ptrdiff_t panels = over(count * problem->x.tiles, PANEL), parts = parts_for(plan.lines.values, panels);
-#pragma omp for schedule(dynamic) nowait
-            for (ptrdiff_t c = 0; c < channels; c++)
-                transform_tiles(&plan, image, c, row, count);
-            for (ptrdiff_t o = 0; o < outputs; o += plan.outputs_at_once) {
-                const ptrdiff_t some = least(plan.outputs_at_once, outputs - o), blocks = over(some, BLOCK);
-                const ptrdiff_t runs = over(channels, CHANNELS_AT_ONCE);
-                if (!kept || row == 0)
-#pragma omp for schedule(dynamic) nowait
-                    for (ptrdiff_t unit = 0; unit < blocks * runs; unit++) {
-                        const ptrdiff_t begin = unit % runs * CHANNELS_AT_ONCE;
-                        transform_filters(&plan, w, adjoint, epilogue.scale, o, unit / runs, begin,
-                                          least(begin + CHANNELS_AT_ONCE, channels));
-                    }
-#pragma omp barrier
-#pragma omp for schedule(dynamic)
-                for (ptrdiff_t unit = 0; unit < plan.lines.values * parts; unit++) {
-                    const ptrdiff_t part = unit % parts;
-                    multiply_value(&plan, blocks, unit / parts, part * panels / parts, (part + 1) * panels / parts);
-                }
-#pragma omp for schedule(dynamic) nowait
-                for (ptrdiff_t i = 0; i < some; i++)
-                    transform_output(&plan, epilogue, o + i, i, row, count, made);
-            }
-        }
+        if (plan.alone)
+            work_alone(&pass);
+        else
+            work_together(&pass);
     }
 }

@@ -6,7 +6,9 @@ enum {
     KEPT_FILTERS = 1 << 20, /* floats of transformed filters up to which all are kept */
     SOME_OUTPUTS = 48,      /* at once, if that leaves room for all rows */
     MANY_OUTPUTS = 96,
-    NEAR = 3 << 20,         /* floats of tiles and products that stay in the last cache */
+    NEAR = 2 << 20,         /* floats of tiles and products that stay in the last cache */
+    OWN = 1 << 20,          /* the same where each thread has its own */
+    TURNS = 8,              /* parts per thread from which on threads work alone */
 };
 
 /* Set all steps and sizes for the plan's parts; returns the floats used. With memory, set the pointers too. */
@@ -25,9 +27,12 @@ static ptrdiff_t lay_out(Plan *plan, float *memory)
     plan->tile_in = place(memory, &used, panels * PANEL);
     plan->tile_out = place(memory, &used, panels * PANEL);
     plan->planes = place(memory, &used, omp_get_max_threads() * plan->plane);
-    plan->tiles = place(memory, &used, panels * lines->values * plan->tile_step);
+    plan->tiles_size = panels * lines->values * plan->tile_step;
+    plan->products_size = panels * lines->values * plan->product_step;
+    const ptrdiff_t copies = plan->alone ? omp_get_max_threads() : 1;
+    plan->tiles = place(memory, &used, copies * plan->tiles_size);
     plan->filters = place(memory, &used, lines->values * plan->filter_step);
-    plan->products = place(memory, &used, panels * lines->values * plan->product_step);
+    plan->products = place(memory, &used, copies * plan->products_size);
     return used + LINE;
 }
 
@@ -92,7 +97,15 @@ static void choose_parts(Plan *plan, ptrdiff_t size)
     const Winograd *p = plan->problem;
     if (plan->lines.values * p->channels * over(p->outputs, BLOCK) * BLOCK <= KEPT_FILTERS) {
         const ptrdiff_t row = plan->lines.values * (p->channels + p->outputs) * p->x.tiles;
+        const ptrdiff_t turns = plan->rows / (TURNS * omp_get_max_threads());
         grow_both(plan, p->outputs, least(plan->rows, most(NEAR / row, 1)), size);
+        plan->alone = turns > 0 && plan->outputs_at_once == p->outputs;
+        if (plan->alone)
+            grow_both(plan, p->outputs, least(turns, most(OWN / row, 1)), size);
+        if (lay_out(plan, NULL) > size) {
+            plan->alone = 0;
+            grow_both(plan, p->outputs, least(plan->rows, most(NEAR / row, 1)), size);
+        }
     } else {
         grow_both(plan, SOME_OUTPUTS, plan->rows, size);
         if (plan->rows_at_once == plan->rows)

@@ -11,15 +11,16 @@ typedef struct {
     Lines lines;
     const Transforms *transforms;
     PanelProduct multiply;
+    int alone;                         /* whether each thread makes outputs of its own rows from beginning to end */
     ptrdiff_t rows, rows_at_once;      /* rows of tiles, over all images */
     ptrdiff_t outputs_at_once;         /* a multiple of BLOCK, or all */
     int32_t *tile_in, *tile_out;       /* where the tiles that are made at once lie in a thread's planes */
     float *planes;                     /* a thread's: first what tiles are read from, then what they are written to */
     ptrdiff_t plane_in, plane;
-    float *tiles;                      /* [panel][value][channel, tile_step][PANEL] */
+    float *tiles;                      /* [panel][value][channel, tile_step][PANEL]; if alone, one per thread */
     float *filters;                    /* [value, filter_step][block, block_step][channel][BLOCK] */
-    float *products;                   /* [panel][value][output, product_step][PANEL] */
-    ptrdiff_t tile_step, filter_step, block_step, product_step;
+    float *products;                   /* [panel][value][output, product_step][PANEL]; if alone, one per thread */
+    ptrdiff_t tiles_size, tile_step, filter_step, block_step, products_size, product_step;
 } Plan;
 
 /* Fit a plan for a forward pass into the scratch. */

@@ -94,7 +94,7 @@ def _table(pairs: dict[str, Any]) -> list[str]:
         lines.append(
             f"  {name:<22}{min(theirs):>9.3f}{statistics.median(theirs):>10.3f}{min(theirs) / min(ours):>7.2f}x"
             f"{median_ratio(pair, name):>7.2f}x{cpu_ratio(pair, name):>7.2f}x{peaks[name]:>10.0f}{peaks[OURS]:>7.0f}"
-            f"{pair['difference']:>10.1e}" + (f"   load {pair['load']:.1f}" if pair["load"] > len(ours) else "")
+            f"{pair['difference']:>10.1e}{pair['load']:>6.0f}"
         )
     return lines
 

@@ -4,10 +4,11 @@
 from. `LargeFOV`, `ASPP` and `Plain` are its heads.
 """
 
-from pydeeplab.densify.convert import Densified, densify
+from pydeeplab.densify.convert import densify
 from pydeeplab.densify.grid import Grid
 from pydeeplab.densify.head import ASPP, Head, LargeFOV, Plain
 from pydeeplab.densify.report import LayerReport, Side
+from pydeeplab.densify.result import Densified
 from pydeeplab.densify.windows import WINDOWS, Windows
 
 __all__ = [

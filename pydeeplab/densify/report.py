@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydeeplab.analysis import LayerSummary, NetSummary
-from pydeeplab.densify.assemble import Source
+from pydeeplab.densify.plan import Source
 
 __all__ = ["LayerReport", "Side", "compare_layers"]
 

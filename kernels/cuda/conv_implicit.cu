@@ -9,9 +9,9 @@
  * sums are cut into slices, which are added in order: the result depends on the shapes alone. */
 #include <limits.h>
 
-#include "conv_tile.h"
 #include "conv_window.h"
 #include "matrix.h"
+#include "tile.h"
 
 namespace {
 
@@ -47,20 +47,20 @@ struct Tiling {
     int64_t slice;
 };
 
-/* Lines that are contiguous along the terms, image by image if they are maps. */
-template <class Product, bool MAPS> struct Lines {
+/* Maps of all images, whose positions are the terms. */
+template <class Product> struct Maps {
     const float *first;
-    int64_t step, image_step;
-    int count, positions;
+    int64_t image_step;
+    int positions, count;
 
     __device__ __forceinline__ void load(float *tile, int k, int end) const {
         constexpr int PITCH = Product::ROWS + Product::PAD, AT_ONCE = TILE_THREADS / 8;
 #pragma unroll
         for (int half = 0; half < DEPTH; half += 8) {
             int term = half + (int)threadIdx.x % 8, row = (int)threadIdx.x / 8, at = k + term;
-            const float *from = first + row * step + (MAPS ? at / positions * image_step + at % positions : at);
+            const float *from = first + at / positions * image_step + at % positions + (int64_t)row * positions;
 #pragma unroll
-            for (int i = 0; i < Product::ROWS; i += AT_ONCE, from += AT_ONCE * step)
+            for (int i = 0; i < Product::ROWS; i += AT_ONCE, from += AT_ONCE * (int64_t)positions)
                 copy_or_zero(tile + term * PITCH + row + i, from, at < end && row + i < count);
         }
     }
@@ -153,8 +153,8 @@ struct Forward {
         return (int64_t)(column / s.positions) * s.groups * s.outputs * s.positions + column % s.positions;
     }
 
-    template <class Product> __device__ Lines<Product, false> left(int problem, int row) const {
-        return {w + ((int64_t)problem * s.outputs + row) * terms(), terms(), 0, s.outputs - row, 1};
+    template <class Product> __device__ AlongTerms<Product::ROWS, Product::PAD> left(int problem, int row) const {
+        return {w + ((int64_t)problem * s.outputs + row) * terms(), terms(), s.outputs - row};
     }
 
     template <class Product> __device__ Windows<Product> right(int problem, int column) const {
@@ -254,9 +254,9 @@ struct Weights {
     __device__ int64_t plane() const { return columns(); }
     __device__ int64_t place(int, int column) const { return column < columns() ? column : -1; }
 
-    template <class Product> __device__ Lines<Product, true> left(int problem, int row) const {
-        return {dy + ((int64_t)problem * s.outputs + row) * s.positions, s.positions,
-                (int64_t)s.groups * s.outputs * s.positions, s.outputs - row, s.positions};
+    template <class Product> __device__ Maps<Product> left(int problem, int row) const {
+        return {dy + ((int64_t)problem * s.outputs + row) * s.positions,
+                (int64_t)s.groups * s.outputs * s.positions, s.positions, s.outputs - row};
     }
 
     template <class Product> __device__ Taps<Product> right(int problem, int column) const {

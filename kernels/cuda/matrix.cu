@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include "runtime.h"
+#include "tile.h"
 
 namespace {
 
@@ -16,29 +17,49 @@ Sgemm sgemm;
 bool tensor_cores;
 
 constexpr int NOT_TRANSPOSED = 0, TRANSPOSED = 1;
-constexpr int TILE = 16;
 
-__global__ void product_kernel(Product s, float alpha, const float *a, const float *b, float beta, float *c) {
-    __shared__ float left[TILE][TILE + 1], right[TILE][TILE + 1];
-    int tx = (int)threadIdx.x, ty = (int)threadIdx.y;
-    int64_t row = (int64_t)blockIdx.y * TILE + ty, column = (int64_t)blockIdx.x * TILE + tx;
-    for (int64_t item = blockIdx.z; item < s.batch; item += gridDim.z) {
-        const float *from_a = a + item * s.a_step, *from_b = b + item * s.b_step;
-        float sum = 0;
-        for (int64_t at = 0; at < s.k; at += TILE) {
-            int64_t ka = at + tx, kb = at + ty;
-            left[ty][tx] = row < s.m && ka < s.k ? from_a[s.transpose_a ? ka * s.m + row : row * s.k + ka] : 0;
-            right[ty][tx] =
-                column < s.n && kb < s.k ? from_b[s.transpose_b ? column * s.k + kb : kb * s.n + column] : 0;
-            __syncthreads();
-            for (int i = 0; i < TILE; i++) sum += left[ty][i] * right[i][tx];
-            __syncthreads();
-        }
-        if (row < s.m && column < s.n) {
-            float *to = c + item * s.c_step + row * s.n + column;
-            *to = alpha * sum + (beta == 0 ? 0 : beta * *to);
-        }
-    }
+/* Tiles of a matrix of `places` lines from line `first` on, whose memory runs across the terms or along them. */
+template <int WIDTH, int PAD, bool ACROSS> struct Side;
+
+template <int WIDTH, int PAD> struct Side<WIDTH, PAD, true> {
+    AcrossTerms<WIDTH, PAD> loader;
+    __device__ Side(const float *values, int64_t first, int64_t places, int64_t)
+        : loader{values + first, places, places - first} {}
+};
+
+template <int WIDTH, int PAD> struct Side<WIDTH, PAD, false> {
+    AlongTerms<WIDTH, PAD> loader;
+    __device__ Side(const float *values, int64_t first, int64_t places, int64_t terms)
+        : loader{values + first * terms, terms, places - first} {}
+};
+
+template <class Tile, bool TRANSPOSE_A, bool TRANSPOSE_B>
+__global__ void __launch_bounds__(TILE_THREADS) product_kernel(Product s, float alpha, const float *a, const float *b,
+                                                               float beta, float *c) {
+    int64_t number = blockIdx.x, down = (s.m + Tile::ROWS - 1) / Tile::ROWS;
+    int64_t row = number % down * Tile::ROWS, across = (s.n + Tile::COLUMNS - 1) / Tile::COLUMNS;
+    int64_t column = number / down % across * Tile::COLUMNS, item = number / down / across;
+    a += item * s.a_step, b += item * s.b_step, c += item * s.c_step;
+    Side<Tile::ROWS, Tile::PAD, TRANSPOSE_A> rows(a, row, s.m, s.k);
+    Side<Tile::COLUMNS, Tile::PAD, !TRANSPOSE_B> columns(b, column, s.n, s.k);
+    Tile product;
+    multiply_tiles(product, rows.loader, columns.loader, 0, (int)s.k);
+    product.each([&](int at) { return column + at; },
+                 [&](int64_t at, int i, float sum) {
+                     if (at >= s.n || row + i >= s.m) return;
+                     float *to = c + (row + i) * s.n + at;
+                     *to = alpha * sum + (beta == 0 ? 0 : beta * *to);
+                 });
+}
+
+template <class Tile>
+int own_product(const Product &s, float alpha, const float *a, const float *b, float beta, float *c) {
+    int64_t blocks = divide_up(s.m, Tile::ROWS) * divide_up(s.n, Tile::COLUMNS) * s.batch;
+    if (s.k > INT_MAX - DEPTH || blocks > INT_MAX) return BAD_ARGUMENTS;
+    auto kernel = s.transpose_a
+                      ? (s.transpose_b ? product_kernel<Tile, true, true> : product_kernel<Tile, true, false>)
+                      : (s.transpose_b ? product_kernel<Tile, false, true> : product_kernel<Tile, false, false>);
+    return launch_blocks(kernel, dim3((unsigned)blocks), dim3(TILE_THREADS), 0, s, alpha, a, b, beta, c);
 }
 
 } // namespace
@@ -74,7 +95,6 @@ int matrix_product(const Product &s, float alpha, const float *a, const float *b
                            s.b_step, a, lda, s.a_step, &beta, c, (int)s.n, s.c_step, (int)s.batch);
         return status ? BLAS_FAILED + status : cudaSuccess;
     }
-    dim3 grid((unsigned)divide_up(s.n, TILE), (unsigned)divide_up(s.m, TILE),
-              (unsigned)(s.batch < 1024 ? s.batch : 1024));
-    return launch_blocks(product_kernel, grid, dim3(TILE, TILE), 0, s, alpha, a, b, beta, c);
+    if (s.m <= 64 || s.n <= 64) return own_product<PlainProduct<64, 64>>(s, alpha, a, b, beta, c);
+    return own_product<PlainProduct<128, 128>>(s, alpha, a, b, beta, c);
 }

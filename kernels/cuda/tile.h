@@ -168,6 +168,39 @@ template <int R, int C> struct TensorProduct {
     __device__ __forceinline__ int column(int j, int v) const { return x + j * 8 + member * 2 + v % 2; }
 };
 
+/* Tiles of a matrix whose memory runs along the terms: value (place, k) is at first[place * step + k]. */
+template <int WIDTH, int PAD> struct AlongTerms {
+    const float *first;
+    int64_t step, count;
+
+    __device__ __forceinline__ void load(float *tile, int k, int end) const {
+        constexpr int AT_ONCE = TILE_THREADS / 8;
+#pragma unroll
+        for (int half = 0; half < DEPTH; half += 8) {
+            int term = half + (int)threadIdx.x % 8, place = (int)threadIdx.x / 8;
+            const float *from = first + place * step + k + term;
+#pragma unroll
+            for (int i = 0; i < WIDTH; i += AT_ONCE, from += AT_ONCE * step)
+                copy_or_zero(tile + term * (WIDTH + PAD) + place + i, from, k + term < end && place + i < count);
+        }
+    }
+};
+
+/* Of a matrix whose memory runs across the terms: value (place, k) is at first[k * step + place]. */
+template <int WIDTH, int PAD> struct AcrossTerms {
+    const float *first;
+    int64_t step, count;
+
+    __device__ __forceinline__ void load(float *tile, int k, int end) const {
+        constexpr int AT_ONCE = TILE_THREADS / WIDTH;
+        int term = (int)threadIdx.x / WIDTH, place = (int)threadIdx.x % WIDTH;
+        const float *from = first + (k + term) * step + place;
+#pragma unroll
+        for (int i = 0; i < DEPTH; i += AT_ONCE, from += AT_ONCE * step)
+            copy_or_zero(tile + (term + i) * (WIDTH + PAD) + place, from, k + term + i < end && place < count);
+    }
+};
+
 /* Add the products of all terms from `begin` to `end` to `product`. All threads of the block must call it. */
 template <class Product, class Rows, class Columns>
 static __device__ __forceinline__ void multiply_tiles(Product &product, Rows &rows, Columns &columns, int begin,

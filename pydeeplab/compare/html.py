@@ -17,6 +17,7 @@ from pydeeplab.compare.comparison import BlobError, Comparison
 from pydeeplab.compare.dump import Dump
 from pydeeplab.files import write_text
 from pydeeplab.net import Net
+from pydeeplab.web_page import web_page
 
 __all__ = ["error_map", "map_colours", "write_html"]
 
@@ -262,9 +263,6 @@ def write_html(
     ]
     title = f"{net.name or 'net'} beside {reference}"
     parts = [
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<style>{_STYLE}</style></head><body>",
         f"<h1>{escape(net.name or 'net')}</h1>",
         f'<p class="sub">beside {escape(reference)}; phase {"TEST" if net.phase else "TRAIN"}, engine {net.engine}</p>',
         _verdict(result),
@@ -273,6 +271,6 @@ def write_html(
         _table("Forward", forward, net, dump, result),
         _table("Backward", backward, net, dump, result),
         *missing,
-        f"<script>{_SCRIPT}</script></body></html>",
+        f"<script>{_SCRIPT}</script>",
     ]
-    write_text(path, "\n".join(filter(None, parts)) + "\n")
+    write_text(path, web_page(title, "\n".join(filter(None, parts)), style=_STYLE))

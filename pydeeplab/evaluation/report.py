@@ -15,10 +15,10 @@ from pydeeplab.data.images import read_image, read_label
 from pydeeplab.errors import PydeeplabError, counted
 from pydeeplab.evaluation.matrix_svg import confusion_svg
 from pydeeplab.evaluation.scoring import Evaluation, PictureScore, unpack_labels
-from pydeeplab.evaluation.style import STYLE
 from pydeeplab.evaluation.thumbnails import heat, label_uri, photo_uri
 from pydeeplab.files import write_text
 from pydeeplab.plotting import Chart, Series, to_svg
+from pydeeplab.web_page import web_page
 
 __all__ = ["MeanFieldMaps", "build_report", "trimap_chart", "write_report"]
 
@@ -93,13 +93,8 @@ def build_report(
     sections.append(("all", "All pictures", _all_pictures(evaluation)))
     links = "".join(f'<a href="#{key}">{name}</a>' for key, name, _ in sections)
     body = "".join(f'<h2 id="{key}">{name}</h2>\n{text}\n' for key, name, text in sections)
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>"
-        f"<h1>{escape(title)}</h1>{_settings(evaluation, settings or {})}<nav>{links}</nav>\n"
-        f"{_cards(evaluation)}\n{body}</body></html>\n"
-    )
+    head = f"<h1>{escape(title)}</h1>{_settings(evaluation, settings or {})}<nav>{links}</nav>\n"
+    return web_page(title, f"{head}{_cards(evaluation)}\n{body}")
 
 
 def _per_cent(share: float, digits: int = 2) -> str:

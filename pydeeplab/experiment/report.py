@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from pydeeplab.evaluation.style import STYLE
 from pydeeplab.experiment.scores import Comparison
 from pydeeplab.experiment.spec import Expected
 from pydeeplab.files import write_text
 from pydeeplab.plotting import Chart, Series, read_log, to_svg
+from pydeeplab.web_page import web_page
 
 __all__ = ["source_of", "write_report"]
 
@@ -82,12 +82,8 @@ def write_report(
         f'<figure><img src="{link(p)}" alt="{escape(p.stem)}"></figure>\n' for p in pictures if p.is_file()
     )
     there = "".join(f'<li><a href="{link(p)}">{escape(name)}</a></li>' for name, p in files.items() if p.exists())
-    write_text(
-        path,
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body><h1>{escape(title)}</h1>\n{_table(numbers)}\n<h2>How it was made</h2><table>{lines}</table>\n"
-        f"{_losses(logs)}\n{'<h2>Results</h2>' if figures else ''}{figures}"
-        f"<h2>Files</h2><ul>{there}</ul></body></html>\n",
+    body = (
+        f"<h1>{escape(title)}</h1>\n{_table(numbers)}\n<h2>How it was made</h2><table>{lines}</table>\n"
+        f"{_losses(logs)}\n{'<h2>Results</h2>' if figures else ''}{figures}<h2>Files</h2><ul>{there}</ul>"
     )
+    write_text(path, web_page(title, body))

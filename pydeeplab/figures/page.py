@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from pydeeplab.evaluation.style import STYLE
 from pydeeplab.figures.figure import Figure
 from pydeeplab.plotting.write import picture_svg
+from pydeeplab.web_page import STYLE, web_page
 
 __all__ = ["build_page"]
 
@@ -38,9 +38,5 @@ def build_page(figures: Sequence[Figure], *, title: str = "Figures", settings: M
         f"{picture_svg(figure.picture, figure.title)}<p>{escape(figure.caption)}</p></section>\n"
         for figure in figures
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}{_MORE}</style></head>\n<body>"
-        f'<h1>{escape(title)}</h1><p class="soft">{said}</p><nav>{links}</nav>\n{sections}</body></html>\n'
-    )
+    head = f'<h1>{escape(title)}</h1><p class="soft">{said}</p><nav>{links}</nav>\n'
+    return web_page(title, head + sections, style=STYLE + _MORE)

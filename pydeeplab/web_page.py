@@ -1,6 +1,10 @@
-"""What reports look like."""
+"""Pages of HTML in one file, with all that belongs to them."""
 
-__all__ = ["STYLE"]
+from __future__ import annotations
+
+from html import escape
+
+__all__ = ["STYLE", "web_page"]
 
 STYLE = """
 :root { color: #222; background: #fff; font: 15px/1.5 Helvetica, Arial, sans-serif; }
@@ -47,3 +51,23 @@ details { margin: 10px 0; }
 summary { cursor: pointer; color: #0072b2; }
 .error { color: #b03a00; }
 """
+"""What reports look like."""
+
+
+def web_page(title: str, body: str, *, style: str = STYLE) -> str:
+    """The text of a page.
+
+    Parameters
+    ----------
+    title
+        As text.
+    body
+        As HTML.
+    style
+        As CSS.
+    """
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{style}</style></head>\n<body>{body}</body></html>\n"
+    )

@@ -37,12 +37,9 @@ GRADIENT_OUTPUTS = 24
 LANES = 8
 """Channels or outputs whose tiles are transformed together."""
 
-PRODUCT_COST, TRANSFORM_COST, FILTER_COST = 1.1, 19.0, 22.0
-"""What a multiply-add, the transform of a value of a tile and that of a value of a filter cost, where a multiply-add of
-a large matrix product costs 1; fitted to measurements."""
-
-FEWEST_CHANNELS = 8
-"""Where there are fewer, writing the outputs decides, and columns do that faster."""
+PRODUCT_COST, TRANSFORM_COST, FILTER_COST, PIXEL_COST = 1.2, 12.0, 13.0, 8.0
+"""What a multiply-add, the transform of a value of a tile and of a filter, and a pixel read or written cost, where a
+multiply-add of a large matrix product costs 1; fitted to measurements."""
 
 
 def count_tiles(out: int, rate: int, tile: int) -> int:
@@ -55,7 +52,7 @@ def winograd_applies(problem: Problem, operation: str) -> bool:
     window = problem.window
     if window.kernel != (3, 3) or window.stride != (1, 1) or problem.group != 1:
         return False
-    if (problem.outputs if operation == "backward_data" else problem.channels) < FEWEST_CHANNELS:
+    if operation == "backward_weights" and problem.channels < LANES:
         return False
     return operation != "backward_data" or all(p <= 2 * d for p, d in zip(window.pad, window.dilation, strict=True))
 
@@ -73,7 +70,9 @@ def winograd_cost(problem: Problem, operation: str, tile: int) -> float:
     filled = tiles if operation == "backward_weights" else math.ceil(tiles / PANEL) * PANEL
     products = filled * inputs * math.ceil(outputs / BLOCK) * BLOCK
     transforms = TRANSFORM_COST * tiles * (inputs + outputs) + FILTER_COST * inputs * outputs
-    return (tile + 2) ** 2 * (PRODUCT_COST * products + transforms)
+    image, positions = math.prod(problem.image), math.prod(problem.positions)
+    pixels = problem.batch * (problem.channels * image + problem.outputs * positions)
+    return (tile + 2) ** 2 * (PRODUCT_COST * products + transforms) + PIXEL_COST * pixels
 
 
 class WinogradEngine(ColumnsEngine):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pydeeplab.backend.cpu.threads as native
 from pydeeplab.errors import UsageError
 
-__all__ = ["get_num_threads", "set_num_threads"]
+__all__ = ["get_num_threads", "set_num_threads", "usable_cores"]
 
 
 def get_num_threads() -> int:
@@ -19,3 +21,8 @@ def set_num_threads(count: int) -> None:
     if count < 1:
         raise UsageError(f"the number of threads must be at least 1, got {count}")
     native.set_openmp_threads(count)
+
+
+def usable_cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

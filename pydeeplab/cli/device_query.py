@@ -19,7 +19,7 @@ from typing import Any
 
 from pydeeplab.backend.cuda.library import Unavailable, load_library
 from pydeeplab.cli._device import add_gpu_argument
-from pydeeplab.threads import get_num_threads
+from pydeeplab.threads import get_num_threads, usable_cores
 
 EXAMPLES = """\
   pydeeplab device_query
@@ -57,14 +57,13 @@ def _fields(path: str) -> dict[str, str]:
 def _cpu() -> dict[str, Any]:
     info = _fields("/proc/cpuinfo")
     flags = set((info.get("flags") or info.get("Features") or "").split())
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     level = "x86-64-v4 (AVX-512)" if flags >= _V3 | _V4 else "x86-64-v3 (AVX2)" if flags >= _V3 else "baseline"
     kib = _fields("/proc/meminfo").get("MemTotal", "").split()
     return {
         "name": info.get("model name") or platform.processor() or "unknown",
         "architecture": platform.machine(),
         "processors": os.cpu_count(),
-        "available": available,
+        "available": usable_cores(),
         "threads": get_num_threads(),
         "instruction_sets": [name for name in _INSTRUCTION_SETS.split() if name in flags],
         "kernels": level,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydeeplab.errors import UsageError
+from pydeeplab.threads import usable_cores
 
 __all__ = ["Prefetcher", "get_data_workers", "set_data_workers"]
 
@@ -48,7 +49,7 @@ def get_data_workers() -> int:
         if not text.isdecimal():
             raise UsageError(f"{_ENVIRONMENT} must be a whole number of 0 or more, got '{text}'")
         return int(text)
-    return min(_MOST_BY_DEFAULT, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    return min(_MOST_BY_DEFAULT, usable_cores())
 
 
 def set_data_workers(count: int | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -12,7 +11,7 @@ from typing import TypeVar
 
 from pydeeplab.errors import DataError
 
-__all__ = ["default_workers", "map_files"]
+__all__ = ["map_files"]
 
 _CHUNK = 8
 _MANY = 64
@@ -20,11 +19,6 @@ _MANY = 64
 
 Job = TypeVar("Job")
 Answer = TypeVar("Answer")
-
-
-def default_workers() -> int:
-    """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def map_files(
@@ -48,7 +42,7 @@ def map_files(
             watch(len(answers))
     except BrokenProcessPool:
         raise DataError(
-            f"a process that {what} was killed, after {len(answers)} of {len(jobs)} lines; there may be too little "
+            f"a process that {what} was killed, after {len(answers)} of {len(jobs)} files; there may be too little "
             "memory for this many: use fewer workers"
         ) from None
     finally:

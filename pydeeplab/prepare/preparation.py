@@ -22,8 +22,9 @@ from pydeeplab.prepare.lists import SetCount, class_text, count_set, list_files,
 from pydeeplab.prepare.own import plan_own
 from pydeeplab.prepare.person_part import plan_person_part
 from pydeeplab.prepare.plan import VOID, Item, Plan
-from pydeeplab.prepare.pool import default_workers, map_files
+from pydeeplab.prepare.pool import map_files
 from pydeeplab.prepare.voc import plan_voc12
+from pydeeplab.threads import usable_cores
 
 __all__ = ["DATASETS", "Prepared", "prepare"]
 
@@ -194,7 +195,7 @@ def prepare(
     data_root = place / plan.exp / "data" if data is None else Path(data)
     work = _Work(plan, place / plan.exp, data_root, copy=copy, check=check, fast=fast)
     changed = [] if copy else link_folders(plan.folders, data_root, check=check)
-    outcomes = work.run(default_workers() if workers is None else max(1, workers), watch or (lambda *_: None))
+    outcomes = work.run(usable_cores() if workers is None else max(1, workers), watch or (lambda *_: None))
     return work.finish(name, place, outcomes, changed)
 
 

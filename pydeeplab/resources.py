@@ -84,7 +84,9 @@ def find_net(name: str | os.PathLike[str], kind: str = "deploy") -> Path:
     if same:
         raise UsageError(f"net '{text}' exists for several datasets; say which: {', '.join(same)}")
     hint = _hint(text, names)
-    raise UsageError(f"no file or net '{text}'.{hint} `python -m pydeeplab.networks --list` shows all names.")
+    raise UsageError(
+        f"no file or net '{path.as_posix()}'.{hint} `python -m pydeeplab.networks --list` shows all names."
+    )
 
 
 def find_weights(name: str | os.PathLike[str]) -> Path:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -221,4 +222,5 @@ def _lines(found: Search, written: Sequence[Path], *, colours: bool) -> list[str
     header = ["w1", "sigma_alpha", "sigma_beta", "mean IoU"]
     tried = f"{len(points)} points tried on {counted(len(found.pictures), 'picture')}; the last line is without CRF"
     lines = [*format_table(header, rows, right=range(4), colours=colours), "", tried]
-    return [*lines, f"best: --crf={written[0]}, that is {found.params}", "wrote " + ", ".join(p.name for p in written)]
+    best = shlex.quote(str(written[0]))
+    return [*lines, f"best: --crf={best}, that is {found.params}", *(f"wrote {path}" for path in written)]

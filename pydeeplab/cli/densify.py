@@ -196,4 +196,6 @@ def run(args: argparse.Namespace) -> int:
         print(line)
     for path in files:
         print(f"wrote {paint(path, 'bold', colours)}")
+    if files and result.weights is None:
+        print("no weights were given: there is no init.caffemodel to start training from")
     return 0

@@ -57,6 +57,8 @@ class Tiling:
             raise UsageError(f"tile must be at least 1, got {tile}")
         if isinstance(overlap, str) and overlap != EXACT:
             raise UsageError(f"overlap is a number of pixels or '{EXACT}', got '{overlap}'")
+        if isinstance(overlap, int) and not 0 <= overlap < tile:
+            raise UsageError(f"tiles of {tile} pixels cannot overlap by {overlap}; give 0 to {tile - 1}")
         self._runner, self._declared = runner, declared
         self._alignment: Alignment | None = alignment
         self._tile, self._overlap, self._merge = alignment.fit_below(tile), overlap, check_merge(merge)

@@ -64,6 +64,14 @@ def test_dry_run_writes_nothing(vgg: tuple[str, str], tmp_path: Path, capsys: py
     assert "poolings on stretched maps have no rate: 'pool5'" in capsys.readouterr().out
 
 
+def test_without_weights_there_are_none_to_start_from(
+    vgg: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["densify", vgg[0], "--classes", "2", "--largefov", "1x1:1", "-o", str(tmp_path / "dense")]) == 0
+    assert not (tmp_path / "dense/init.caffemodel").exists()
+    assert "there is no init.caffemodel" in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_weights_that_lack_layers_are_named(
     vgg: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

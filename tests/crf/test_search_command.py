@@ -66,6 +66,13 @@ def test_it_finds_what_was_planted(folder: Path, capsys: pytest.CaptureFixture[s
     assert CRFParameters.parse("crf_search/best.json") == CRFParameters(*PLANTED, iterations=4)
 
 
+def test_what_it_prints_can_be_typed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert from_files("-o", "my search") == 0
+    out = capsys.readouterr().out
+    assert "best: --crf='my search/best.json', that is" in out
+    assert "wrote my search/search.png\n" in out
+
+
 def test_seeds_decide(folder: Path) -> None:
     drawn = []
     for seed, out in ((1, "a"), (1, "b"), (2, "c")):

@@ -42,6 +42,8 @@ def test_near_names_are_offered() -> None:
         find_net("voc12/vgg16_7x/train")
     with pytest.raises(UsageError, match=r"no file or net 'zzz'\. `python"):
         find_net("zzz")
+    with pytest.raises(UsageError, match=r"no file or net 'mine/zzz\.prototxt'\. `python"):
+        find_net("mine/zzz.prototxt")
 
 
 def test_a_name_without_its_dataset_must_be_unique() -> None:

@@ -128,6 +128,8 @@ def test_exact_overlaps_that_cannot_be() -> None:
         Segmenter(net, tile=least - 1, overlap="exact").scores(picture(80, 80))
     with pytest.raises(UsageError, match="overlap is a number of pixels or 'exact', got 'half'"):
         Segmenter(built(ENLARGED), overlap="half")
+    with pytest.raises(UsageError, match="tiles of 40 pixels cannot overlap by 40; give 0 to 39"):
+        Segmenter(built(ENLARGED), tile=40, overlap=40)
     mvn = built(layer("MVN", "data", "n") + convolution("n", "score", 2, 1))
     with pytest.raises(UsageError, match="depend on the whole picture"):
         Segmenter(mvn, tile=40, overlap="exact").scores(picture(80, 80))

@@ -15,6 +15,7 @@ from pydeeplab.evaluation.pictures import Picture
 from pydeeplab.evaluation.predictors import NetPredictor
 from pydeeplab.files import atomic_path, make_folder, write_text
 from pydeeplab.formats.npy import NpyError, read_npy
+from pydeeplab.json_values import read_object
 from pydeeplab.resources import find_net
 
 __all__ = ["cached_scores"]
@@ -33,7 +34,7 @@ def cached_scores(
     Raises
     ------
     UsageError
-        The net gives labels only.
+        The net gives labels only, or the folder has files of others.
     OutputError
         A file cannot be written.
     """
@@ -66,17 +67,19 @@ def _usable(file: Path) -> bool:
 
 
 def _claim(folder: Path, options: Mapping[str, Any]) -> None:
-    """Make the folder this net's; files of another are removed."""
-    text = json.dumps(_identity(options), indent=1, sort_keys=True)
-    mark = folder / _NET
-    try:
-        if mark.read_text(encoding="utf-8") == text:
-            return
-    except (OSError, UnicodeDecodeError):
-        pass
-    for file in folder.rglob("*.npy"):
+    """Make the folder this net's; files of another are removed, but only where ``net.json`` says that we wrote them."""
+    identity, mark = _identity(options), folder / _NET
+    files = list(folder.rglob("*.npy"))
+    if mark.is_file() and read_object(mark) == identity:
+        return
+    if files and not mark.is_file():
+        raise UsageError(
+            f"{folder} holds files that are no scores of an earlier search, such as {files[0].name}; they are not "
+            "replaced. Name another folder with -o, or give them as --scores"
+        )
+    for file in files:
         file.unlink()
-    write_text(mark, text)
+    write_text(mark, json.dumps(identity, indent=1, sort_keys=True))
 
 
 def _identity(options: Mapping[str, Any]) -> dict[str, Any]:

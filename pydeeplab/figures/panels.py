@@ -72,7 +72,7 @@ def _per_cent(share: float) -> str:
     return "no IoU" if not np.isfinite(share) else f"IoU {100 * share:.1f} %"
 
 
-def _row(evaluation: Evaluation, score: PictureScore, row: _Row, width: int, mixed: bool, titles: bool) -> Picture:
+def _row(score: PictureScore, row: _Row, width: int, mixed: bool, titles: bool) -> Picture:
     cells: list[Picture] = []
     name = score.picture.name
     if row.image is not None:
@@ -113,7 +113,7 @@ def _rows(evaluation: Evaluation, scores: Sequence[PictureScore], width: int, mi
         raise DataError("no picture was scored: there is nothing to show")
     read = [_Row(evaluation, score) for score in scores]
     rows = [
-        _row(evaluation, score, row, width, mixed, not number)
+        _row(score, row, width, mixed, not number)
         for number, (score, row) in enumerate(zip(scores, read, strict=True))
     ]
     body = stacked(rows, GAP // 2)

@@ -48,11 +48,11 @@ def count_tiles(out: int, rate: int, tile: int) -> int:
 
 
 def winograd_applies(problem: Problem, operation: str) -> bool:
-    """Whether there is an algorithm for this pass of the problem."""
+    """Whether there is an algorithm for this pass of the problem; with few channels there is nothing to gain."""
     window = problem.window
     if window.kernel != (3, 3) or window.stride != (1, 1) or problem.group != 1:
         return False
-    if operation == "backward_weights" and problem.channels < LANES:
+    if (problem.outputs if operation == "backward_data" else problem.channels) < LANES:
         return False
     return operation != "backward_data" or all(p <= 2 * d for p, d in zip(window.pad, window.dilation, strict=True))
 

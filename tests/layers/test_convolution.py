@@ -266,7 +266,7 @@ def test_engine_choice(requested: str, given: Problem, expected: str) -> None:
         (problem(1024, channels=512, pad=18, rate=18), "forward", "winograd 4"),
         (problem(1024, channels=512, pad=24, rate=24), "forward", "winograd 3"),
         (problem(1024, channels=512, pad=24, rate=24, size=41), "forward", "winograd 2"),
-        (problem(64, channels=3, pad=1, size=513), "forward", "winograd 6"),
+        (problem(64, channels=3, pad=1, size=513), "forward", "packed 0"),
         (problem(64, channels=3, pad=1, size=513), "backward_weights", "strips 0"),
         (problem(64, channels=3, pad=1, size=65), "backward_data", "winograd 6"),
         (problem(64, channels=64, pad=3), "forward", "winograd 6"),

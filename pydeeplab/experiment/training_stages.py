@@ -71,7 +71,9 @@ def _found_init(subject: Subject) -> tuple[str, list[str]]:
     if found is not None:
         return str(found), []
     about = f" ({init.about})" if init.about else ""
-    return init.weights, [f"the weights that training starts from: --init {init.weights}{about}"]
+    place = subject.workspace.init
+    where = "" if place is None else f"; {place} {'holds no such file' if place.is_dir() else 'does not exist'}"
+    return init.weights, [f"the weights that training starts from: --init {init.weights}{about}{where}"]
 
 
 def init(subject: Subject) -> Stage:

@@ -119,6 +119,14 @@ def test_wrong_usage(arguments: tuple[str, ...], what: str, capsys: pytest.Captu
     assert what in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("name", "why"), [(".", "holds no such file"), ("w.caffemodel", "does not exist")])
+def test_weights_that_are_not_where_they_are_said_to_be(
+    name: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("run", "table3/aspp_l", "--root", tmp_path, "--init", tmp_path / name, "--out", tmp_path / "out") == 2
+    assert f"; {tmp_path / name} {why}" in capsys.readouterr().err
+
+
 def test_a_row_tried_out_leaves_nothing_behind(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("run", "table2/poly_10_20k", "--smoke") == 0
     said = capsys.readouterr()

@@ -4,6 +4,8 @@
 # make kills     training killed at 20 random moments and resumed, as a test
 # make bench     times and memory beside other runtimes, which it installs (BENCH_ARGS="--quick", see benchmarks/)
 # make cuda      the kernels for GPUs, by nvcc (CUDA_ARGS="--arch 90" for one generation only)
+# make test-gpu  everything that can be tested on a GPU, built in place by PYTHON: one call, at most 8 minutes
+# make bench-gpu times on a GPU beside PyTorch's, where that is installed: one call, at most 8 minutes
 # make lint      ruff and mypy
 # make sanitize  tests of kernels, layers and odd files with native code that watches addresses and overflows (gcc)
 # make sanitize-cuda   the same of the CUDA kernels, on the host
@@ -13,7 +15,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 NATIVE = $(wildcard kernels/cpu/*.py* kernels/cpu/*.pxi kernels/cpu/*.c kernels/cpu/*.h) setup.py pyproject.toml
 
-.PHONY: install build demo test emulation cuda kills bench lint sanitize sanitize-cuda proto clean
+.PHONY: install build demo test emulation cuda test-gpu bench-gpu kills bench lint sanitize sanitize-cuda proto clean
 
 install: $(VENV)/.installed
 
@@ -54,6 +56,14 @@ cuda: install $(CUDA)
 
 $(CUDA): $(CUDA_SOURCES)
 	$(BIN)/python -m pydeeplab.backend.cuda.build cuda $(CUDA_ARGS)
+
+# Both need no virtual environment and no network: PYTHON has the packages. Reports go to $OUT, or benchmarks/results.
+test-gpu:
+	$(PYTHON) -m tests.gpu $(TEST_GPU_ARGS)
+
+bench-gpu:
+	$(PYTHON) -m tests.gpu --build
+	$(PYTHON) -m benchmarks.gpu $(BENCH_GPU_ARGS)
 
 kills: install
 	PYDEEPLAB_KILLS=20 $(BIN)/python -m pytest tests/solver/test_kill.py

@@ -25,7 +25,7 @@ from pydeeplab.proto import read_net
 from pydeeplab.resources import find_net
 from pydeeplab.seeding import seed_inputs, seed_params
 
-DEFINES = {"DATA_ROOT": "", "TRAIN_SET": "", "EXP": ""}
+DEFINES = {"DATA_ROOT": "", "TRAIN_SET": "", "EXP": "", "DEMO": ""}
 BRANCH = 0.25
 """Scale of the residual branches: with 1, values would double in every block."""
 HEAD = 0.01
@@ -56,7 +56,12 @@ def _seed(net: Net) -> None:
 
 
 def prepare_forward(task: Task, folder: Path) -> None:
-    """deploy.prototxt, net.caffemodel, net.onnx, data.npy."""
+    """What `prepare_net` writes, and net.onnx."""
+    export_onnx(prepare_net(task, folder), folder / "net.onnx")
+
+
+def prepare_net(task: Task, folder: Path) -> Net:
+    """deploy.prototxt, net.caffemodel, data.npy; returns the net."""
     param = read_net(find_net(task.net)).param
     shape = next(layer for layer in param.layer if layer.type == "Input").input_param.shape[0]
     shape.dim[:] = [task.batch, 3, task.size, task.size]
@@ -66,7 +71,7 @@ def prepare_forward(task: Task, folder: Path) -> None:
     seed_inputs(net)
     np.save(folder / "data.npy", net.blobs["data"].data)
     net.save(folder / "net.caffemodel")
-    export_onnx(net, folder / "net.onnx")
+    return net
 
 
 def trainable(task: Task) -> Any:
@@ -96,7 +101,8 @@ def prepare_train(task: Task, folder: Path) -> None:
     seed_inputs(net)
     net.save(folder / "net.caffemodel")
     np.save(folder / "data.npy", net.blobs["data"].data)
-    blocks = np.random.default_rng(0).integers(0, 21, (task.batch, 1, task.size // 16 + 1, task.size // 16 + 1))
+    classes = next(n.bottoms[0].shape[1] for n in net.nodes if n.layer.type == "SoftmaxWithLoss")
+    blocks = np.random.default_rng(0).integers(0, classes, (task.batch, 1, task.size // 16 + 1, task.size // 16 + 1))
     label = blocks.repeat(16, 2).repeat(16, 3)[:, :, : task.size, : task.size].astype(np.float32)
     label[:, :, :, :8] = 255
     np.save(folder / "label.npy", label)

@@ -127,11 +127,14 @@ class TorchNet(torch.nn.Module):
 
     def _normalise(self, norm: list[Node]) -> None:
         mean, variance, factor = (torch.from_numpy(b.data.copy()) for b in norm[0].layer.blobs)
-        mean, variance = mean / factor, variance / factor
+        places = [f"{kind}_{len(self._steps)}" for kind in ("mean", "variance")]
+        for place, statistic in zip(places, (mean, variance), strict=True):
+            self.register_buffer(place, statistic / factor)
         gamma, beta = (self._parameter(norm[1], i) if len(norm) > 1 else None for i in (0, 1))
         name, eps = norm[0].top_names[0], norm[0].layer.param.batch_norm_param.eps
 
         def step(values: dict[str, Any]) -> None:
+            mean, variance = (getattr(self, place) for place in places)
             values[name] = F.batch_norm(values[name], mean, variance, gamma, beta, False, 0.0, eps)
 
         self._steps.append(step)

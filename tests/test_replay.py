@@ -13,6 +13,7 @@ import pytest
 
 import pydeeplab
 from pydeeplab.backend import get_backend
+from pydeeplab.backend.cuda import graph as graphs
 from pydeeplab.errors import DeviceError
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
@@ -204,3 +205,48 @@ def test_training_nets_and_python_layers_are_not_recorded(make: Callable[..., tu
     python = f'python_param {{ module: "{__name__}" layer: "Same" }}'
     _, replay = make(TEXT + f'layer {{ name: "p" type: "Python" bottom: "s" top: "p" {python} }}')
     assert "Python layer" in replay.reason
+
+
+class Library:
+    """A library whose graphs end or fail as told."""
+
+    def __init__(self, *failing: str):
+        self.calls: list[str] = []
+        self.failing = failing
+        self.functions = self
+
+    def call(self, name: str, *_: Any) -> None:
+        self.calls.append(name)
+        if name in self.failing:
+            raise DeviceError(f"{name} failed")
+
+    def graph_destroy(self, _: Any) -> None:
+        self.calls.append("graph_destroy")
+
+
+def test_a_graph_is_recorded_launched_and_destroyed() -> None:
+    library: Any = Library()
+    graph = graphs.Graph(library)
+    assert graph.record(lambda: library.calls.append("run") or 5) == 5
+    graph.launch()
+    del graph
+    assert library.calls == ["graph_begin", "run", "graph_end", "graph_launch", "graph_destroy"]
+
+
+@pytest.mark.parametrize("failing", [[], ["graph_end"]])
+def test_a_failure_ends_the_recording(failing: list[str]) -> None:
+    library: Any = Library(*failing)
+
+    def fail() -> None:
+        raise DeviceError("copy_to_host failed")
+
+    with pytest.raises(DeviceError, match="copy_to_host"):
+        graphs.Graph(library).record(fail)
+    assert library.calls[:2] == ["graph_begin", "graph_end"]
+
+
+def test_the_host_records_nothing() -> None:
+    need_backend(NAME)
+    backend: Any = get_backend(NAME)
+    with pytest.raises(DeviceError, match=r"graph_begin failed: .*not supported"):
+        graphs.Graph(backend.library).record(lambda: None)

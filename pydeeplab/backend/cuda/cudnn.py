@@ -96,7 +96,7 @@ class Cudnn:
         """A new Tensor, Filter or Convolution descriptor that lives as long as ``owner``."""
         made = _P()
         self.call(f"cudnnCreate{kind}Descriptor", ctypes.byref(made))
-        weakref.finalize(owner, getattr(self._functions, f"cudnnDestroy{kind}Descriptor"), made)
+        weakref.finalize(owner, getattr(self._functions, f"cudnnDestroy{kind}Descriptor"), made).atexit = False
         return made
 
 

@@ -43,7 +43,7 @@ class Graph:
 
     def _end(self) -> None:
         self._library.call("graph_end", ctypes.byref(self._graph))
-        weakref.finalize(self, self._library.functions.graph_destroy, self._graph)
+        weakref.finalize(self, self._library.functions.graph_destroy, self._graph).atexit = False
 
     def launch(self) -> None:
         """Run what was recorded."""

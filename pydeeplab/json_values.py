@@ -10,7 +10,7 @@ from typing import Any
 
 from pydeeplab.errors import DataError
 
-__all__ = ["json_ready", "read_object"]
+__all__ = ["json_ready", "json_text", "read_object"]
 
 
 def json_ready(value: Any, *, as_text: bool = False) -> Any:
@@ -37,6 +37,19 @@ def json_ready(value: Any, *, as_text: bool = False) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value) if as_text else None
     return value
+
+
+def json_text(value: Any, *, as_text: bool = False) -> str:
+    """Plain data as JSON in lines, which every program can read; see `json_ready`.
+
+    Examples
+    --------
+    >>> print(json_text({"loss": float("nan")}))
+    {
+     "loss": null
+    }
+    """
+    return json.dumps(json_ready(value, as_text=as_text), indent=1, allow_nan=False)
 
 
 def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:

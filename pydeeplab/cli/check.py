@@ -11,13 +11,13 @@ The exit code is 0 where no error was found (warnings and notes are not errors),
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
 from pydeeplab.cli._findings import report_lines
 from pydeeplab.cli._nets import defines_of
 from pydeeplab.cli._progress import TaskProgress
 from pydeeplab.cli._tables import has_colours
+from pydeeplab.json_values import json_text
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.preflight import check_net, check_training
 from pydeeplab.resources import find_net
@@ -70,8 +70,7 @@ def run(args: argparse.Namespace) -> int:
         phase = TRAIN if args.phase == "TRAIN" else TEST
         report = check_net(find_net(args.net, "train" if phase == TRAIN else "test"), phase, **options)
     if args.json:
-        json.dump(report.to_json(), sys.stdout, indent=1)
-        print()
+        print(json_text(report.to_json()))
     else:
         print("\n".join(report_lines(report, colours=has_colours(sys.stdout), quiet=args.quiet)))
     return 0 if report.ok else 1

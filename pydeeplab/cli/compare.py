@@ -15,7 +15,6 @@ and input. Without WEIGHTS both get the same random ones. A net without a loss i
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import textwrap
@@ -28,7 +27,7 @@ from pydeeplab.compare import BlobError, Comparison, Dump, compare, read_dump
 from pydeeplab.compare.html import write_html
 from pydeeplab.compare.live import find_pycaffe, record_live
 from pydeeplab.errors import UsageError
-from pydeeplab.json_values import json_ready
+from pydeeplab.json_values import json_text
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
 from pydeeplab.proto import read_net, write_text
@@ -143,8 +142,7 @@ def run(args: argparse.Namespace) -> int:
     if args.html:
         write_html(args.html, net, dump, result, reference=args.reference or f"the Caffe in {args.caffe}")
     if args.json:
-        json.dump(json_ready(result.to_json()), sys.stdout, indent=1, allow_nan=False)
-        print()
+        print(json_text(result.to_json()))
     else:
         _print(result)
     return 0 if result.agrees else 1

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
-import json
 import math
 import sys
 from collections.abc import Callable
@@ -42,7 +41,7 @@ from pydeeplab.formats.blobproto import read_file
 from pydeeplab.formats.inspect import Difference, Statistics, compare_arrays, statistics
 from pydeeplab.formats.sniff import identify
 from pydeeplab.formats.weights import describe_shape
-from pydeeplab.json_values import json_ready
+from pydeeplab.json_values import json_text
 from pydeeplab.proto import parse_binary_net, read_net
 from pydeeplab.resources import find_net
 
@@ -210,5 +209,5 @@ def run(args: argparse.Namespace) -> int:
     if bad:
         print(f"warning: NaN or Inf in {', '.join(bad[:6])}{' and more' if len(bad) > 6 else ''}", file=sys.stderr)
     if args.json:
-        print(json.dumps(json_ready(result, as_text=True), indent=2))
+        print(json_text(result, as_text=True))
     return 1 if differs else 0

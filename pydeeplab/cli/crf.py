@@ -15,7 +15,6 @@ settings.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import replace
@@ -39,6 +38,7 @@ from pydeeplab.data.palette import write_label_png, write_png
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.files import atomic_path, make_folder
 from pydeeplab.formats.bin_map import write_bin
+from pydeeplab.json_values import json_text
 
 EXAMPLES = """\
   pydeeplab crf photo.jpg --scores photo.npy -o refined
@@ -164,7 +164,7 @@ def run(args: argparse.Namespace) -> int:
                 print(f"pydeeplab: error: {error}", file=sys.stderr)
             progress.advance(image.name)
     if args.json:
-        print(json.dumps({"params": str(params), "images": done, "failed": failed}, indent=2))
+        print(json_text({"params": str(params), "images": done, "failed": failed}))
     elif done and not args.quiet:
         rows = [[d["image"], f"{d['seconds']:.2f}", f"{100 * d['changed']:.1f} %", d["labels"]] for d in done]
         header = ["image", "seconds", "changed", "labels"]

@@ -15,7 +15,6 @@ IoU over the parameters; and results.jsonl, with which a search that was stopped
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import shlex
 import sys
@@ -43,6 +42,7 @@ from pydeeplab.evaluation.pictures import Picture, pictures_of_list
 from pydeeplab.figures.crf_search import search_figure
 from pydeeplab.figures.figure import write_figure
 from pydeeplab.files import check_target, make_folder, write_text
+from pydeeplab.json_values import json_text
 from pydeeplab.segmentation.needs import crf_bytes
 from pydeeplab.threads import get_num_threads
 
@@ -198,7 +198,7 @@ def _workers(samples: Sequence[Sample], setting: Setting) -> int:
 def _write(args: argparse.Namespace, found: Search, grid: Grid, out: Path) -> None:
     """The best parameters, all results, and the figure."""
     asked = {"list": args.list, "images": args.images, "seed": args.seed, "grid": asdict(grid)}
-    text = json.dumps(found.to_json() | {"asked": asked}, indent=1) + "\n"
+    text = json_text(found.to_json() | {"asked": asked}) + "\n"
     write_text(out / "best.json", text)
     scores = {point: matrix.mean_iou() for point, matrix in found.points.items()}
     figure = search_figure(scores, found.best, found.before.mean_iou(), len(found.pictures))

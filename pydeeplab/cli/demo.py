@@ -12,7 +12,6 @@ report.html and demo.png, a sheet of some scenes. What is there from an earlier 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -34,7 +33,7 @@ from pydeeplab.evaluation.pictures import pictures_of_list
 from pydeeplab.evaluation.predictors import NetPredictor
 from pydeeplab.evaluation.scoring import Evaluation, Rules
 from pydeeplab.files import make_folder, write_text
-from pydeeplab.json_values import json_ready
+from pydeeplab.json_values import json_text
 from pydeeplab.plotting import TrainingLog, read_log
 from pydeeplab.resources import find_net
 from pydeeplab.segmentation.model import read_model
@@ -180,7 +179,7 @@ def _crf_by_hand(args: argparse.Namespace, scenes: SceneFolder, net: NetPredicto
 def _write_model(out: Path, weights: Path) -> Path:
     path = out / "model.json"
     description = {"net": NET, "weights": os.path.relpath(weights, out), "classes": list(CLASSES), "crf": CRF}
-    write_text(path, json.dumps(description, indent=1) + "\n")
+    write_text(path, json_text(description) + "\n")
     return path
 
 
@@ -230,7 +229,7 @@ def _print(args: argparse.Namespace, evaluation: Evaluation, steps: list[Step]) 
             variant: {"mean_iou": matrix.mean_iou(), "iou": matrix.iou().tolist()}
             for variant, matrix in evaluation.matrices.items()
         }
-        print(json.dumps(json_ready({**scores, "report": str(report)}), indent=1, allow_nan=False))
+        print(json_text({**scores, "report": str(report)}))
         return
     print("\n".join(score_lines(evaluation, colours=has_colours(sys.stdout))))
     done = [step for step in steps if step.seconds is not None]

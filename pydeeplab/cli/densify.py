@@ -21,7 +21,6 @@ weights come from: kept, reshaped, decimated, or new (its filler in train.protot
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -32,7 +31,7 @@ from pydeeplab.cli._nets import defines_of
 from pydeeplab.cli._tables import format_table, has_colours, paint
 from pydeeplab.densify import ASPP, WINDOWS, Densified, Head, LargeFOV, LayerReport, Plain, Side, densify
 from pydeeplab.errors import UsageError
-from pydeeplab.json_values import json_ready
+from pydeeplab.json_values import json_text
 from pydeeplab.resources import find_net
 
 EXAMPLES = """\
@@ -187,7 +186,7 @@ def run(args: argparse.Namespace) -> int:
     )
     files = [] if args.dry_run else [str(path) for path in result.write(args.out)]
     if args.json:
-        print(json.dumps(json_ready(_json(result, files), as_text=True), indent=1))
+        print(json_text(_json(result, files), as_text=True))
         return 0
     colours = has_colours(sys.stdout)
     _print_layers(result, colours)

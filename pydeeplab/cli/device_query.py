@@ -9,16 +9,15 @@ from __future__ import annotations
 import argparse
 import ctypes
 import ctypes.util
-import json
 import os
 import platform
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pydeeplab.backend.cuda.library import Unavailable, load_library
 from pydeeplab.cli._device import add_gpu_argument
+from pydeeplab.json_values import json_text
 from pydeeplab.threads import get_num_threads, usable_cores
 
 EXAMPLES = """\
@@ -109,8 +108,7 @@ def run(args: argparse.Namespace) -> int:
     """Query and print."""
     cpu, blas, gpu = _cpu(), _blas(), _gpu()
     if args.json:
-        json.dump({"cpu": cpu, "blas": blas, "gpu": gpu}, sys.stdout, indent=1)
-        print()
+        print(json_text({"cpu": cpu, "blas": blas, "gpu": gpu}))
         return 0
     _row("Device", "CPU")
     _row("Name", f"{cpu['name']} ({cpu['architecture']})")

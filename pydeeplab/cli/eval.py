@@ -13,7 +13,6 @@ they are listed, left out of the scores, and the exit code is 1.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -39,6 +38,7 @@ from pydeeplab.evaluation.report import trimap_chart, write_report
 from pydeeplab.evaluation.scoring import Evaluation, PictureScore
 from pydeeplab.evaluation.trimap import AROUND
 from pydeeplab.files import write_text
+from pydeeplab.json_values import json_text
 from pydeeplab.plotting import write_chart
 from pydeeplab.process import default_backend
 
@@ -150,7 +150,7 @@ def _check_iterations(args: argparse.Namespace, net: NetPredictor | None) -> Non
 def _write(args: argparse.Namespace, evaluation: Evaluation, net: NetPredictor | None) -> None:
     if args.json:
         document = {"command": "eval", **_settings(args, net), **evaluation.summary()}
-        text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+        text = json_text(document) + "\n"
         if args.json == "-":
             print(text, end="")
         else:

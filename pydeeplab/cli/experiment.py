@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import shlex
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from pydeeplab.experiment.running import in_folder, missing_of, needs_text, run_
 from pydeeplab.experiment.smoke import prepare_smoke, smoke_workspace
 from pydeeplab.experiment.stage import STAGES, Stage, State
 from pydeeplab.experiment.subject import Subject, Workspace
+from pydeeplab.json_values import json_text
 
 EXAMPLES = """\
   pydeeplab experiment list
@@ -132,7 +132,7 @@ def _workspace(args: argparse.Namespace, stack: ExitStack) -> Workspace:
 def _list(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:
     entries = [entry_of(subject) for subject in subjects]
     if args.json:
-        print(json.dumps(entries, indent=1))
+        print(json_text(entries))
     else:
         print("\n".join(list_lines(entries, has_colours(sys.stdout))))
     return 0
@@ -141,7 +141,7 @@ def _list(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:
 def _show(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:
     plans = [plan_of(subject) for subject in subjects]
     if args.json:
-        print(json.dumps(plans, indent=1))
+        print(json_text(plans))
         return 0
     pages = ["\n".join(plan_lines(p, subjects[0].workspace.folder, has_colours(sys.stdout))) for p in plans]
     print("\n\n".join(pages))
@@ -210,7 +210,7 @@ def _run(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:
             print(f"pydeeplab: error: {error}", file=sys.stderr)
     entries = [entry_of(subject) for subject in subjects]
     if args.json:
-        print(json.dumps([{**e, "error": failed.get(e["name"], "")} for e in entries], indent=1))
+        print(json_text([{**e, "error": failed.get(e["name"], "")} for e in entries]))
     else:
         print("\n".join(result_lines(entries, failed, not args.smoke, has_colours(sys.stdout))))
         if args.smoke:

@@ -43,8 +43,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("outputs", metavar="OUT[,OUT]", help="as many names of databases or files to write")
     parser.add_argument("batches", metavar="NUM_MINI_BATCHES", type=int, help="batches to run")
     parser.add_argument("format", metavar="FORMAT", help=f"{', '.join(FORMATS)}")
-    parser.add_argument("device", metavar="CPU|GPU", nargs="?", default="CPU", help="accepted for Caffe's sake")
-    parser.add_argument("device_id", metavar="DEVICE_ID", nargs="?", help="accepted for Caffe's sake")
+    parser.add_argument("device", metavar="CPU|GPU", nargs="?", default="CPU", help="what to compute on (default CPU)")
+    parser.add_argument("device_id", metavar="DEVICE_ID", nargs="?", help="which GPU (default 0)")
     parser.add_argument("--engine", choices=ENGINES, default="DEFAULT", help="convolution engine (default DEFAULT)")
     add_threads_argument(parser)
 

@@ -21,7 +21,6 @@ scenes that pydeeplab makes itself. `pydeeplab draw` draws nets.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -47,6 +46,7 @@ from pydeeplab.figures import (
 )
 from pydeeplab.figures.panels import CHOICES
 from pydeeplab.files import make_folder, write_text
+from pydeeplab.json_values import json_text
 
 EXAMPLES = """\
   pydeeplab figure all --scenes 12 -o figures
@@ -148,7 +148,7 @@ def run(args: argparse.Namespace) -> int:
             {"name": f.name, "title": f.title, "caption": f.caption, "files": [str(p) for p in written[f.name]]}
             for f in figures
         ]
-        print(json.dumps({"figures": drawn, "page": str(out / "index.html")}, indent=2))
+        print(json_text({"figures": drawn, "page": str(out / "index.html")}))
     elif not args.quiet:
         for figure in figures:
             print(f"{figure.name}: {', '.join(str(path) for path in written[figure.name])}")

@@ -8,7 +8,6 @@ PNG, SVG, or CSV with the numbers.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.errors import DataError, UsageError
+from pydeeplab.json_values import json_text
 from pydeeplab.plotting import Chart, Series, TrainingLog, read_log, write_chart
 from pydeeplab.plotting.chart import COLOURS
 from pydeeplab.plotting.write import SUFFIXES
@@ -114,7 +114,7 @@ def _last(curve: dict[int, float]) -> float:
 def _print_table(labels: list[str], logs: list[TrainingLog], as_json: bool) -> None:
     entries = [_summary(label, log) for label, log in zip(labels, logs, strict=True)]
     if as_json:
-        print(json.dumps(entries, indent=2))
+        print(json_text(entries))
         return
     header = ["log", "net", "iterations", "last loss", "lowest loss", "at", "lr", "iter/s", "last scores"]
     rows = [

@@ -19,13 +19,13 @@ is missing or different.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Any
 
 from pydeeplab.cli._progress import TaskProgress
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.errors import UsageError, counted
+from pydeeplab.json_values import json_text
 from pydeeplab.prepare import DATASETS, Prepared, prepare
 
 EXAMPLES = """\
@@ -95,8 +95,7 @@ def run(args: argparse.Namespace) -> int:
         **_options(args),
     )
     if args.json:
-        json.dump(prepared.to_json(), sys.stdout, indent=1)
-        print()
+        print(json_text(prepared.to_json()))
     elif not args.quiet:
         print("\n".join(_lines(prepared, colours=has_colours(sys.stdout))))
     if not args.json:

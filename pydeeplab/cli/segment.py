@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import glob
-import json
 import sys
 import time
 from collections.abc import Iterable
@@ -39,6 +38,7 @@ from pydeeplab.data.images import IMAGE_SUFFIXES, read_image
 from pydeeplab.data.palette import write_png
 from pydeeplab.errors import PydeeplabError, UsageError, counted
 from pydeeplab.files import atomic_path, make_folder
+from pydeeplab.json_values import json_text
 from pydeeplab.segmentation import Segmentation, Segmenter
 
 EXAMPLES = """\
@@ -201,7 +201,7 @@ def _write(args: argparse.Namespace, result: Segmentation, image: NDArray[np.uin
 
 def _report(args: argparse.Namespace, done: list[dict[str, Any]], failed: list[dict[str, str]]) -> None:
     if args.json:
-        print(json.dumps({"images": done, "errors": failed}, indent=2))
+        print(json_text({"images": done, "errors": failed}))
     elif done and not args.quiet:
         rows = [
             [

@@ -13,7 +13,6 @@ one forward pass; memory of the new blob in float32.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,6 +21,7 @@ from pydeeplab.analysis import LayerSummary, NetSummary, Parameters, read_withou
 from pydeeplab.cli._nets import defines_of
 from pydeeplab.cli._tables import format_table, has_colours, paint
 from pydeeplab.errors import UsageError
+from pydeeplab.json_values import json_text
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
 from pydeeplab.resources import find_net
@@ -189,8 +189,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the summary."""
     summary = _summary(args)
     if args.json:
-        json.dump(_json(summary), sys.stdout, indent=1)
-        print()
+        print(json_text(_json(summary)))
         return 0
     colours = has_colours(sys.stdout)
     print(f"{paint(summary.name or args.net, 'bold', colours)}, phase {summary.phase}")

@@ -8,8 +8,6 @@ Of outputs with more than 1000 values only the mean is shown.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +17,7 @@ from pydeeplab.cli._device import add_gpu_argument, use_gpu
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
 from pydeeplab.cli._spellings import split_stages
 from pydeeplab.errors import UsageError
+from pydeeplab.json_values import json_text
 from pydeeplab.layer import TEST
 from pydeeplab.net import ENGINES, Net
 from pydeeplab.resources import find_net
@@ -138,8 +137,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         means = {o.name: (o.total / args.iterations).tolist() for o in outputs}
         last = {o.name: o.last.tolist() for o in outputs}
-        json.dump({"iterations": args.iterations, "loss": loss, "means": means, "last": last}, sys.stdout, indent=1)
-        print()
+        print(json_text({"iterations": args.iterations, "loss": loss, "means": means, "last": last}))
     else:
         _print_means(loss, outputs, args.iterations)
     return 0

@@ -14,9 +14,7 @@ words.
 from __future__ import annotations
 
 import argparse
-import json
 import resource
-import sys
 import time
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
@@ -28,6 +26,7 @@ from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of
 from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._spellings import split_stages
 from pydeeplab.errors import UsageError, counted
+from pydeeplab.json_values import json_text
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
 from pydeeplab.proto import read_net
@@ -227,8 +226,7 @@ def run(args: argparse.Namespace) -> int:
         rows = [{**asdict(t), "forward": _mean_ms(t.forward), "backward": _mean_ms(t.backward)} for t in timings]
         document = {"unit": "ms", "backend": net.backend.name, "threads": get_num_threads(), "engine": args.engine}
         memory = net.backend.memory_use()
-        json.dump(document | ({"device_memory": memory} if memory else {}) | {"layers": rows}, sys.stdout, indent=1)
-        print()
+        print(json_text(document | ({"device_memory": memory} if memory else {}) | {"layers": rows}))
     elif args.model:
         _print_as_caffe(timings, backward, 0.0 if args.lean else sum(node.loss() for node in net.nodes), elapsed)
     else:

@@ -11,12 +11,12 @@ The exit code is 1 when --check finds more than the tolerance.
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from pydeeplab.cli._nets import add_net_arguments, load_net
 from pydeeplab.errors import UsageError
 from pydeeplab.export import check_onnx, export_onnx
+from pydeeplab.json_values import json_text
 from pydeeplab.net import Net
 
 EXAMPLES = """\
@@ -74,11 +74,11 @@ def run(args: argparse.Namespace) -> int:
     if args.check:
         errors = check_onnx(args.onnx, net)
         failed = not all(error.relative <= args.tolerance for error in errors)
-        result["check"] = {error.name: error.relative for error in errors}
+        result["check"] = {error.name: float(error.relative) for error in errors}
         if not args.json:
             for error in errors:
                 print(f"  ONNX Runtime: {error.name} differs by {error.relative:.3g} of its largest value")
             print("  they DIFFER" if failed else f"  all within {args.tolerance:g}")
     if args.json:
-        print(json.dumps(result, indent=2, default=str))
+        print(json_text(result))
     return 1 if failed else 0

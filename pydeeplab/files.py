@@ -134,8 +134,11 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a whole UTF-8 text file atomically; see `atomic_path`."""
-    write_bytes(path, text.encode())
+    """Write a whole UTF-8 text file atomically; see `atomic_path`.
+
+    Names of files that are no UTF-8, and bytes of prototxts that are none, are written as they were.
+    """
+    write_bytes(path, text.encode(errors="surrogateescape"))
 
 
 def write_if_changed(path: str | os.PathLike[str], text: str, *, dry_run: bool = False) -> bool:
@@ -149,7 +152,7 @@ def write_if_changed(path: str | os.PathLike[str], text: str, *, dry_run: bool =
         Whether the file was, or would have to be, written.
     """
     target = Path(path)
-    data = text.encode()
+    data = text.encode(errors="surrogateescape")
     try:
         if target.stat().st_size == len(data) and target.read_bytes() == data:
             return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import io
 import os
 import pkgutil
 import sys
@@ -84,6 +85,8 @@ def command_parsers(parser: argparse.ArgumentParser) -> dict[str, argparse.Argum
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that a terminal cannot show stop nothing
     words = [argument.replace("-", "_") for argument in arguments]
     named = set(words).intersection(commands())
     first = words[0] if words else ""

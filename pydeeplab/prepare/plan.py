@@ -87,7 +87,9 @@ class Plan:
 
 
 def check_list_path(path: str) -> str:
-    """A path as lists can hold it; `DataError` if white space would cut it in two."""
+    """A path as lists can hold it; `DataError` if it is no UTF-8, or white space would cut it in two."""
+    if any("\ud800" <= character <= "\udfff" for character in path):
+        raise DataError(f"{path!r} has a name that is no UTF-8, which list files cannot hold; rename it")
     if len(path.split()) != 1:
         raise DataError(f"'{path}' has white space in its name, which list files cannot hold; rename it")
     return path

@@ -148,6 +148,21 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
         call("compare", "absent.prototxt", "--reference", tmp_path, "--debug")
 
 
+def test_names_that_the_terminal_cannot_show_are_no_crash(tmp_path: Path) -> None:
+    name = "ä" + os.fsdecode(b"\xe4") + ".prototxt"
+    (tmp_path / name).write_text('layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 } } }')
+    code = "import sys; from pydeeplab.cli import main; sys.exit(main(sys.argv[1:]))"
+    for encoding in ("ascii", "utf-8"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "draw", name, "-o", "ä" + os.fsdecode(b"\xe4") + ".svg"],
+            env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(repository())},
+            cwd=tmp_path,
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, b"unexpected" in done.stderr) == (0, False), done.stderr
+
+
 def test_a_closed_pipe_is_no_crash(tmp_path: Path) -> None:
     net, _ = write_nets(tmp_path)
     code = f"from pydeeplab.cli import main; import sys; sys.exit(main(['time', '-model', {str(net)!r}]))"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -157,5 +158,9 @@ def test_what_cannot_be_prepared(tmp_path: Path) -> None:
         run(base)
     (base / "images" / "photo3.jpg").rename(base / "images" / "a b.jpg")
     write_label_png(base / "masks" / "a b.png", labels_of("photo3", 3))
-    with pytest.raises(DataError, match="white space"):
+    with pytest.raises(DataError, match="has white space"):
+        run(base)
+    (base / "images" / "a b.jpg").rename(base / "images" / os.fsdecode(b"\xfc.jpg"))
+    (base / "masks" / "a b.png").rename(base / "masks" / os.fsdecode(b"\xfc.png"))
+    with pytest.raises(DataError, match=r"\\udcfc\.jpg' has a name that is no UTF-8"):
         run(base)

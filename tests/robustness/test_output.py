@@ -211,6 +211,12 @@ def test_folders_are_made_or_refused_in_words(tmp_path: Path) -> None:
         make_folder(tmp_path / "file" / "below")
 
 
+def test_names_that_are_no_utf8_are_written_as_they_are(tmp_path: Path) -> None:
+    write_text(tmp_path / "a", os.fsdecode(b"caf\xe9\n"))
+    assert write_if_changed(tmp_path / "b", os.fsdecode(b"caf\xe9\n"))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == b"caf\xe9\n"
+
+
 def test_only_what_changes_is_written(tmp_path: Path) -> None:
     path = tmp_path / "new" / "list.txt"
     assert write_if_changed(path, "ä\n", dry_run=True)

@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="INPUT", help="an LMDB database, a list file, or a folder of images")
     parser.add_argument("output", metavar="OUTPUT", nargs="?", help=".binaryproto or .npy to write")
     parser.add_argument("--backend", default="lmdb", help="kind of the database: lmdb")
-    parser.add_argument("--root", default="", metavar="FOLDER", help="put before each path of a list file")
+    parser.add_argument("--root", default="", metavar="DIR", help="put before each path of a list file")
     parser.add_argument("--resize-height", type=int, default=0, metavar="PIXELS", help="resize images to this height")
     parser.add_argument("--resize-width", type=int, default=0, metavar="PIXELS", help="resize images to this width")
     parser.add_argument("--gray", action="store_true", help="read image files as grey")

@@ -57,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--scores", metavar="PATH", help="a score file, or a folder of them named as the pictures")
     source.add_argument("--labels", metavar="PATH", help="a label map (PNG), or a folder of them named as the pictures")
     source.add_argument("--list-params", action="store_true", help="show the published settings and stop")
-    parser.add_argument("-o", "--output", metavar="DIR", help="folder for the results; made if there is none")
+    parser.add_argument("-o", "--out", "--output", metavar="DIR", help="folder for the results; made if there is none")
     parser.add_argument(
         "--scores-are",
         choices=("logits", "probabilities", "energies"),
@@ -78,7 +78,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bin", metavar="DIR", help="write DIR/<name>.bin too, as DeepLab's CRF program does")
     parser.add_argument("--overlay", action="store_true", help="write DIR/<name>_overlay.png too")
     parser.add_argument("--probabilities", action="store_true", help="write DIR/<name>.npy too: float32 (C, H, W)")
-    parser.add_argument("--json", action="store_true", help="print a JSON list of what was done")
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
     parser.add_argument("--quiet", action="store_true", help="neither progress nor a table")
     add_threads_argument(parser)
     add_gpu_argument(parser)
@@ -114,7 +114,7 @@ def _refine_one(
         raise DataError(f"{image} with {source}: {error}") from None
     labels = q.argmax(axis=0).astype(np.uint8 if len(q) <= 256 else np.int32)
     before = unary[:, : labels.shape[0], : labels.shape[1]].argmax(axis=0)
-    target = Path(args.output) / f"{image.stem}.png"
+    target = Path(args.out) / f"{image.stem}.png"
     write_label_png(target, labels, classes.palette)
     if args.bin:
         write_bin(Path(args.bin) / f"{image.stem}.bin", labels)
@@ -141,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(f"{name:{width}}  {params}" for name, params in PRESETS.items()))
         return 0
     given = listed_images(args) or args.images
-    if not given or not args.output or not (args.scores or args.labels):
+    if not given or not args.out or not (args.scores or args.labels):
         raise UsageError("give IMAGE... or --list FILE, --scores or --labels, and -o DIR")
     params, classes = _parameters(args), class_set(args.classes)
     apply_threads(args)
@@ -149,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
     images = expand_images(given)
     suffixes = (".png",) if args.labels else MAP_SUFFIXES
     sources = match_files(images, args.labels or args.scores, suffixes, "label maps" if args.labels else "score maps")
-    make_folder(args.output)
+    make_folder(args.out)
     if args.bin:
         make_folder(args.bin)
     crf, done, failed = DenseCRF(params), [], 0

@@ -101,9 +101,11 @@ def _verdict(gains: dict[str, list[float]]) -> str:
     together = [gain for of_set in gains.values() for gain in of_set]
     if not together:
         return ""
+    seeds = max(map(len, gains.values()))
+    so_far = "" if seeds > 1 else " (one seed)"
     if all(gain > 0 for gain in together):
-        return "holds"
-    return "the reverse holds" if all(gain < 0 for gain in together) else "undecided"
+        return "holds" + so_far
+    return "the reverse holds" + so_far if all(gain < 0 for gain in together) else "undecided"
 
 
 def _claims(rows: dict[str, Scores]) -> list[Scores]:

@@ -26,7 +26,7 @@ DATA = (
     "The 367 training pictures of CamVid (Brostow, Fauqueur and Cipolla 2009), 480 x 360, 11 classes, in SegNet's "
     "division. Training began with random weights; the CRF's parameters were chosen on pictures of val."
 )
-SHOWS = "Streets seen from a car by day, 480 x 360 pixels: bring larger pictures to about that size first."
+SHOWS = "Streets seen from a car, 480 x 360 pixels: bring larger pictures to about that size first."
 
 
 def ship(out: Path) -> None:

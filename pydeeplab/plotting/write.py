@@ -121,12 +121,21 @@ def _reduced(image: Image.Image, picture: Picture, colours: int) -> Image.Image:
     table = Image.new("P", (1, 1))
     table.putpalette(palette)
     indices = np.array(image.quantize(palette=table, dither=Image.Dither.FLOYDSTEINBERG))
-    pixels = np.asarray(image)
-    for index, colour in enumerate(own):
-        indices[(pixels == colour).all(axis=2)] = index
+    known = _codes(np.array(own[::-1], np.uint8))
+    codes = _codes(np.asarray(image))
+    places = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+    exact = known[places] == codes
+    indices[exact] = len(known) - 1 - places[exact]
     reduced = Image.fromarray(indices)
     reduced.putpalette(palette)
     return reduced
+
+
+def _codes(colours: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """One number for each colour (..., 3), in the order of red, green, blue."""
+    red, green, blue = np.moveaxis(colours.astype(np.int32), -1, 0)
+    codes: NDArray[np.int32] = red << 16 | green << 8 | blue
+    return codes
 
 
 def _colours_of(part: Line | Dot | Text | Box) -> tuple[str, ...]:

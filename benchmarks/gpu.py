@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import gc
 import json
 import os
 import statistics
@@ -103,6 +104,7 @@ def measure_ours(task: Task, folder: Path, name: str, runs: int) -> Iterator[dic
     for engine, math in OURS if name == "cuda" else OURS[::3]:
         row: dict[str, Any] = {"contestant": "pydeeplab", "engine": engine, "math": math}
         try:
+            gc.collect()
             backend.blas.set_math(math)
             backend.allocator.release()
             backend.allocator.peak = backend.allocator.in_use
@@ -163,6 +165,7 @@ def measure_torch(task: Task, folder: Path, name: str, runs: int) -> Iterator[di
         row: dict[str, Any] = {"contestant": "torch", "math": math, "channels_last": last, "compiled": compiled}
         try:
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = math == "tf32"
+            gc.collect()
             if device == "cuda":
                 torch.cuda.empty_cache()
                 torch.cuda.reset_peak_memory_stats()

@@ -113,8 +113,7 @@ def _rows(evaluation: Evaluation, scores: Sequence[PictureScore], width: int, mi
         raise DataError("no picture was scored: there is nothing to show")
     read = [_Row(evaluation, score) for score in scores]
     rows = [
-        _row(score, row, width, mixed, not number)
-        for number, (score, row) in enumerate(zip(scores, read, strict=True))
+        _row(score, row, width, mixed, not number) for number, (score, row) in enumerate(zip(scores, read, strict=True))
     ]
     body = stacked(rows, GAP // 2)
     seen = sorted(set().union(*(row.seen for row in read)))
@@ -124,7 +123,9 @@ def _rows(evaluation: Evaluation, scores: Sequence[PictureScore], width: int, mi
 def _summary(evaluation: Evaluation) -> str:
     """Mean IoU of all pictures, result by result."""
     words = [f"{v} {100 * evaluation.matrices[v].mean_iou():.1f} %" for v in evaluation.variants]
-    return f"Mean IoU over all {counted(len(evaluation.scores), 'picture')}: {', '.join(words)}."
+    absent = len(evaluation.matrices[evaluation.variants[0]].absent())
+    zeros = f", 0 for {'a class' if absent == 1 else f'{absent} classes'} without a true pixel" if absent else ""
+    return f"Mean IoU over all {counted(len(evaluation.scores), 'picture')}{zeros}: {', '.join(words)}."
 
 
 def panels_figure(

@@ -58,6 +58,14 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     return evaluated(tmp_path_factory.mktemp("results"))
 
 
+def test_captions_say_which_classes_count_as_zero(tmp_path: Path) -> None:
+    one = evaluated(tmp_path)
+    assert "Mean IoU over all 4 pictures: before" in panels_figure(one).caption
+    for matrix in one.matrices.values():
+        matrix.counts[[1, 3]] = 0
+    assert "Mean IoU over all 4 pictures, 0 for 2 classes without a true pixel: before" in panels_figure(one).caption
+
+
 def texts(figure: Figure) -> list[str]:
     return [part.text for part in figure.picture.parts if isinstance(part, Text)]
 

@@ -75,7 +75,7 @@ template <class Product> struct Filters {
     __device__ __forceinline__ void load(float *tile, int k, int end) const {
         constexpr int PITCH = Product::ROWS + Product::PAD, AT_ONCE = TILE_THREADS / Product::ROWS;
         int row = (int)threadIdx.x % Product::ROWS;
-#pragma unroll
+#pragma unroll 2 /* registers are scarce here */
         for (int i = 0; i < DEPTH; i += AT_ONCE) {
             int term = i + (int)threadIdx.x / Product::ROWS, at = k + term;
             bool inside = at < end && row < count;

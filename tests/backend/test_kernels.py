@@ -79,4 +79,4 @@ def test_every_kernel_has_a_reference_and_a_case() -> None:
 
 
 def test_cpu_backend_is_complete() -> None:
-    assert get_backend("cpu").missing == []
+    assert [name for name in get_backend("cpu").missing if TABLE[name].only in (None, "cpu")] == []

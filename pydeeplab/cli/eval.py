@@ -155,6 +155,8 @@ def _write(args: argparse.Namespace, evaluation: Evaluation, net: NetPredictor |
             print(text, end="")
         else:
             write_text(args.json, text)
+    if not evaluation.scores:  # zeros for all classes would look like a result
+        return
     if args.json != "-":
         print("\n".join(score_lines(evaluation, colours=has_colours(sys.stdout))))
     if args.trimap:

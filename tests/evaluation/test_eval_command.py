@@ -119,6 +119,18 @@ def test_ids_and_limit(data: Data) -> None:
     assert {image["picture"] for image in data.scores()["images"]} == {"s1", "s3"}
 
 
+def test_where_nothing_could_be_scored_no_zeros_are_shown(data: Data, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (data.folder / "before").iterdir():
+        path.unlink()
+    page = data.folder / "page.html"
+    assert data.run(*data.folders(), "--html", page) == 1
+    out, err = capsys.readouterr()
+    assert not out
+    assert not page.exists()
+    assert "5 of 5 pictures could not be scored" in err
+    assert data.scores()["pictures"] == 0
+
+
 def test_what_cannot_be_scored_is_listed_and_left_out(data: Data, capsys: pytest.CaptureFixture[str]) -> None:
     before = data.folder / "before"
     (before / "s0.png").unlink()

@@ -69,15 +69,15 @@ def find_net(name: str | os.PathLike[str], kind: str = "deploy") -> Path:
     if path.is_dir():
         return _in_folder(path, kind)
     root = prototxt_folder()
-    names = net_names()
     text = path.as_posix()
     if root is None:
         raise UsageError(f"no file '{text}', and this installation has no prototxt folder to look names up in")
     text = text.removesuffix(".prototxt")
-    if text in names:
+    if _is_net(root / text, root):
         return _in_folder(root / text, kind)
     if (root / f"{text}.prototxt").is_file():
         return root / f"{text}.prototxt"
+    names = net_names()
     same = [n for n in names if n.endswith(f"/{text}")]
     if len(same) == 1:
         return _in_folder(root / same[0], kind)
@@ -112,6 +112,12 @@ def find_weights(name: str | os.PathLike[str]) -> Path:
     raise UsageError(
         f"no weight file '{text}'.{did_you_mean(text, known)} weights/README.md says where weights come from."
     )
+
+
+def _is_net(folder: Path, root: Path) -> bool:
+    """Whether a folder is one of those that `net_names` lists."""
+    below = folder != root and folder.is_relative_to(root) and ".." not in folder.relative_to(root).parts
+    return below and folder.is_dir() and any(folder.glob("*.prototxt"))
 
 
 def _in_folder(folder: Path, kind: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,7 @@ class CudaBackend(Backend):
         library.check(library.functions.device_select(device), f"choosing GPU {device}")
         self.allocator = Allocator(library, keep=name == "cuda")
         self.blas = connect_blas(library, name)
+        self.blas.set_math(os.environ.get("PYDEEPLAB_MATH") or "strict")
         super().__init__(name, (np.float32,))
         if name == "cuda":
             atexit.register(self.allocator.release)

@@ -76,3 +76,13 @@ def test_a_failed_build_shows_the_compilers_words(tmp_path: Path, monkeypatch: p
     with pytest.raises(DeviceError, match=r"wrong\.cu"):
         build.build_emulation(tmp_path / "lib.so")
     assert not (tmp_path / "lib.so").exists()
+
+
+def test_the_environment_chooses_how_products_round(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYDEEPLAB_MATH", "tf32")
+    backend = CudaBackend(name)
+    assert backend.blas.math == "tf32"
+    backend.blas.set_math("strict")
+    monkeypatch.setenv("PYDEEPLAB_MATH", "fp8")
+    with pytest.raises(UsageError, match="unknown math mode 'fp8'"):
+        CudaBackend(name)

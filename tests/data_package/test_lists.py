@@ -31,6 +31,10 @@ def test_numbers_are_no_paths(tmp_path: Path) -> None:
     assert (items[0].image, items[0].label) == ("r/my photo.jpg", "7")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    assert ImageList(write(tmp_path, "\ufeffa.jpg a.png\n"), "")[0].image == "a.jpg"
+
+
 def test_missing_files_are_found(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
     items = ImageList(write(tmp_path, "/a.jpg /a.png\n/b.jpg\n"), str(tmp_path))

@@ -26,7 +26,7 @@ def read_lines(path: str | os.PathLike[str], what: str = "list file") -> list[tu
     """
     name = os.fspath(path)
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")  # a byte-order mark, as Windows writes it, is no part of a name
+        text = Path(path).read_text(encoding="utf-8-sig")  # Windows writes a byte-order mark, which is no name
     except FileNotFoundError:
         raise MissingFileError(f"{what} '{name}' does not exist (looked in {Path.cwd()})") from None
     except IsADirectoryError:

@@ -162,9 +162,9 @@ class MirroredStorage(Storage):
         return self._device(count, keep=True)[:count]
 
     def write(self, count: int) -> NDArray[Any]:
-        """The first ``count`` elements on the device; what the host holds is not copied there first."""
+        """The first ``count`` elements on the device; only what lies behind them is brought there from the host."""
         self.version += 1
-        memory, self._newer = self._device(count, keep=False), "device"
+        memory, self._newer = self._device(count, keep=count < self.capacity), "device"
         return memory[:count]
 
     def modify(self, count: int) -> NDArray[Any]:
@@ -180,6 +180,8 @@ class MirroredStorage(Storage):
             self.release()
         host = self._host
         if host is None or host.size < count:
+            if self._newer == "host":
+                self._device(count, keep=True)
             host = np.zeros(max(self.capacity, count), self.dtype)
             if self._memory is not None:
                 self._memory.host(host[: self._memory.size])  # type: ignore[attr-defined]

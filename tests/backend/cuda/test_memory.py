@@ -9,7 +9,7 @@ import pytest
 
 from pydeeplab.backend.cuda.backend import CudaBackend
 from pydeeplab.backend.cuda.memory import Allocator, DeviceArray
-from pydeeplab.blob import Blob
+from pydeeplab.blob import Blob, MemoryPool
 from pydeeplab.errors import DataError, DeviceError, DeviceMemoryError
 
 VALUES = np.arange(24, dtype=np.float32).reshape(4, 6)
@@ -125,6 +125,25 @@ class TestBlobs:
         np.testing.assert_array_equal(blob.read().host(), VALUES[:2])
         blob.reshape(100, 6)
         assert blob.look().shape == (100, 6)
+
+
+    def test_a_write_to_a_part_loses_nothing_behind_it(self, backend: CudaBackend) -> None:
+        blob = Blob((4, 6), backend=backend)
+        blob.data[...] = VALUES
+        blob.reshape(1, 6)
+        backend.kernels.fill(blob.write().reshape(-1), 9.0)
+        blob.reshape(4, 6)
+        np.testing.assert_array_equal(blob.look(), np.concatenate([np.full((1, 6), 9), VALUES[1:]]))
+
+    def test_what_the_host_wrote_survives_its_growing_into_larger_memory(self, backend: CudaBackend) -> None:
+        blob, pool = Blob((6,), backend=backend), MemoryPool(backend, np.dtype(np.float32))
+        pool.give(pool.take(24))
+        blob.data_storage.pool = pool
+        blob.data[...] = 3
+        blob.read()  # takes the piece of 24 elements
+        blob.data[...] = 5
+        blob.reshape(12)
+        np.testing.assert_array_equal(blob.look()[:6], np.full(6, 5))
 
 
 class TestKernels:

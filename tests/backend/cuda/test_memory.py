@@ -126,7 +126,6 @@ class TestBlobs:
         blob.reshape(100, 6)
         assert blob.look().shape == (100, 6)
 
-
     def test_a_write_to_a_part_loses_nothing_behind_it(self, backend: CudaBackend) -> None:
         blob = Blob((4, 6), backend=backend)
         blob.data[...] = VALUES

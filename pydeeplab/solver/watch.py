@@ -87,7 +87,7 @@ class Watch:
             return f"Parameters of layer '{names[0]}'{more} are no longer numbers: an earlier update was too large."
         for node in self._net.nodes:
             for name, blob in zip(node.top_names, node.tops, strict=True):
-                if not np.isfinite(blob.look()).all():
+                if blob.data_storage.capacity and not np.isfinite(blob.look()).all():
                     return f"The first blob that holds NaN or infinity is '{name}' of layer '{node.name}'."
         return ""
 

@@ -43,6 +43,16 @@ def test_nan_names_the_layer(tmp_path: Path) -> None:
         one.step(1)
 
 
+def test_blobs_that_are_not_kept_are_neither_blamed_nor_brought_back(tmp_path: Path) -> None:
+    one, _ = solver(tmp_path, keep="training")
+    one.step(1)
+    blobs = [blob for node in one.net.nodes for blob in node.tops]
+    held = [blob.data_storage.capacity for blob in blobs]
+    assert 0 in held
+    assert "blob that holds" not in str(Watch(one.net).look(math.nan))
+    assert [blob.data_storage.capacity for blob in blobs] == held
+
+
 def test_as_caffe_it_goes_on_with_a_warning(tmp_path: Path) -> None:
     one, ears = solver(tmp_path)
     one.net.params["conv"][0].data[0] = np.nan

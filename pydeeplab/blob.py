@@ -128,12 +128,13 @@ class MirroredStorage(Storage):
     A view on the host that was asked for writing counts as newer from then on, until a kernel reads or writes.
     """
 
-    __slots__ = ("_host", "_newer")
+    __slots__ = ("_host", "_newer", "_newer_on_host")
 
     def __init__(self, backend: Backend, dtype: np.dtype[Any]):
         super().__init__(backend, dtype)
         self._host: NDArray[Any] | None = None
         self._newer = ""
+        self._newer_on_host = 0
 
     @property
     def capacity(self) -> int:
@@ -145,32 +146,35 @@ class MirroredStorage(Storage):
         super().forget()
         self._host, self._newer = None, ""
 
-    def _device(self, count: int, *, keep: bool) -> NDArray[Any]:
+    def _device(self, count: int, *, overwritten: int = 0) -> NDArray[Any]:
         if self.capacity < count:
             self.release()
         if self._memory is None and self._host is not None:
-            count, self._newer = self._host.size, "host"
+            count = self._newer_on_host = self._host.size
+            self._newer = "host"
             self._memory = self.pool.take(count) if self.pool else self.backend.empty(count, self.dtype)
         memory = self.memory(count)
-        if keep and self._newer == "host" and self._host is not None:
-            memory[: self._host.size] = self._host
+        if self._newer == "host" and self._host is not None:
+            if overwritten < self._newer_on_host:
+                kept = slice(overwritten, self._newer_on_host)
+                memory[kept] = self._host[kept]
             self._newer = ""
         return memory
 
     def read(self, count: int) -> NDArray[Any]:
         """The first ``count`` elements on the device."""
-        return self._device(count, keep=True)[:count]
+        return self._device(count)[:count]
 
     def write(self, count: int) -> NDArray[Any]:
         """The first ``count`` elements on the device; only what lies behind them is brought there from the host."""
         self.version += 1
-        memory, self._newer = self._device(count, keep=count < self.capacity), "device"
+        memory, self._newer = self._device(count, overwritten=count), "device"
         return memory[:count]
 
     def modify(self, count: int) -> NDArray[Any]:
         """The first ``count`` elements on the device, to be read and changed."""
         self.version += 1
-        memory, self._newer = self._device(count, keep=True), "device"
+        memory, self._newer = self._device(count), "device"
         return memory[:count]
 
     def on_host(self, count: int, *, writable: bool) -> NDArray[Any]:
@@ -181,7 +185,7 @@ class MirroredStorage(Storage):
         host = self._host
         if host is None or host.size < count:
             if self._newer == "host":
-                self._device(count, keep=True)
+                self._device(count)
             host = np.zeros(max(self.capacity, count), self.dtype)
             if self._memory is not None:
                 self._memory.host(host[: self._memory.size])  # type: ignore[attr-defined]
@@ -191,6 +195,7 @@ class MirroredStorage(Storage):
             self._memory.host(host)  # type: ignore[attr-defined]
             self._newer = ""
         if writable:
+            self._newer_on_host = max(count, self._newer_on_host if self._newer == "host" else 0)
             self._newer = "host"
         return host[:count]
 

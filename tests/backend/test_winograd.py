@@ -42,9 +42,9 @@ def scratch(count: int) -> np.ndarray:
     return np.full(count, np.nan, np.float32)
 
 
-def least(operation: str) -> int:
+def least(operation: str, tile: int = 4) -> int:
     with pytest.raises(ValueError, match="the scratch has 1 elements") as caught:
-        run(operation, scratch(1))
+        run(operation, scratch(1), tile)
     found = re.search(r"at least (\d+)", str(caught.value))
     assert found
     return int(found[1])
@@ -56,7 +56,7 @@ OPERATIONS = ("forward", "backward_data", "backward_weights")
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_scratch_does_not_change_the_result(operation: str) -> None:
     smallest = least(operation)
-    expected = run(operation, scratch(2**23))
+    expected = run(operation, scratch(2**24))
     assert np.isfinite(expected).all()
     for count in (smallest, smallest + 1, smallest * 5 // 4, 2 * smallest, 3 * smallest, 8 * smallest):
         np.testing.assert_array_equal(run(operation, scratch(count)), expected)
@@ -67,16 +67,17 @@ def test_the_scratch_does_not_change_the_result(operation: str) -> None:
 def test_nothing_is_written_behind_the_scratch() -> None:
     for operation in OPERATIONS:
         for tile in (2, 3, 4, 6):
-            memory = scratch(2**21)
-            run(operation, memory[: 2**20 + 5], tile)
-            assert np.isnan(memory[2**20 + 5 :]).all()
+            size = least(operation, tile) + 2**18 + 5
+            memory = scratch(size + 2**18)
+            run(operation, memory[:size], tile)
+            assert np.isnan(memory[size:]).all()
 
 
 SAVE = """
 import sys
 import numpy as np
 from tests.backend.test_winograd import OPERATIONS, run, scratch
-np.savez(sys.argv[1], *(run(operation, scratch(2**22)) for operation in OPERATIONS))
+np.savez(sys.argv[1], *(run(operation, scratch(2**24)) for operation in OPERATIONS))
 """
 
 
@@ -86,11 +87,11 @@ def test_the_number_of_threads_does_not_change_the_result(threads: int, tmp_path
     subprocess.run([sys.executable, "-c", SAVE, str(tmp_path / "found.npz")], env=environment, check=True)
     found = np.load(tmp_path / "found.npz")
     for operation, name in zip(OPERATIONS, found.files, strict=True):
-        np.testing.assert_array_equal(found[name], run(operation, scratch(2**22)))
+        np.testing.assert_array_equal(found[name], run(operation, scratch(2**24)))
 
 
 def test_sizes_that_do_not_fit_are_refused() -> None:
-    a, work = arrays(), scratch(2**21)
+    a, work = arrays(), scratch(2**24)
 
     def forward(w: np.ndarray, tile: int, *window: int) -> None:
         KERNELS.winograd_forward(a["x"], w, None, None, a["y"], work, tile, *window, False, 0.0)

@@ -134,6 +134,17 @@ class TestBlobs:
         blob.reshape(4, 6)
         np.testing.assert_array_equal(blob.look(), np.concatenate([np.full((1, 6), 9), VALUES[1:]]))
 
+    def test_only_what_the_host_may_have_changed_is_brought_along(self, backend: CudaBackend) -> None:
+        blob = Blob((4, 6), backend=backend)
+        blob.data[...] = VALUES
+        blob.read()
+        blob.reshape(2, 6)
+        blob.data[...] = -VALUES[:2]
+        with backend.allocator.no_copies():
+            backend.kernels.fill(blob.write().reshape(-1), 9.0)
+        blob.reshape(4, 6)
+        np.testing.assert_array_equal(blob.look(), np.concatenate([np.full((2, 6), 9), VALUES[2:]]))
+
     def test_what_the_host_wrote_survives_its_growing_into_larger_memory(self, backend: CudaBackend) -> None:
         blob, pool = Blob((6,), backend=backend), MemoryPool(backend, np.dtype(np.float32))
         pool.give(pool.take(24))

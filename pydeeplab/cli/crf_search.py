@@ -32,10 +32,18 @@ from pydeeplab.cli._segmenter import add_classes_argument, add_segmenter_argumen
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.crf import NORMALIZATIONS, CRFParameters
 from pydeeplab.crf.files import MAP_SUFFIXES, match_files
-from pydeeplab.crf.search import Search, search
-from pydeeplab.crf.search_engine import ENGINES, choose_engine
-from pydeeplab.crf.search_grid import PAPER_GRID, Grid, parse_values
-from pydeeplab.crf.search_task import KINDS, Sample, Setting
+from pydeeplab.crf_search import (
+    ENGINES,
+    KINDS,
+    PAPER_GRID,
+    Grid,
+    Sample,
+    Search,
+    Setting,
+    choose_engine,
+    parse_values,
+    search,
+)
 from pydeeplab.data.images import image_size
 from pydeeplab.errors import DataError, UsageError, counted
 from pydeeplab.evaluation.pictures import Picture, pictures_of_list

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from pydeeplab.crf.files import read_maps
 from pydeeplab.crf.parameters import CRFParameters
-from pydeeplab.crf.search_grid import Point
-from pydeeplab.crf.search_sweep import Sweep
+from pydeeplab.crf.sweep import Sweep
+from pydeeplab.crf_search.grid import Point
 from pydeeplab.data.images import read_image, read_label
 from pydeeplab.data.palette import voc_palette
 from pydeeplab.errors import DataError

@@ -11,8 +11,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from pydeeplab.crf.search_grid import Point
-from pydeeplab.crf.search_task import Answer, Sample, Setting
+from pydeeplab.crf_search.grid import Point
+from pydeeplab.crf_search.task import Answer, Sample, Setting
 from pydeeplab.errors import DataError, OutputError, UsageError
 from pydeeplab.evaluation.confusion import ConfusionMatrix
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
-from pydeeplab.crf.search_task import Answer, Setting, Task, run_task
+from pydeeplab.crf_search.task import Answer, Setting, Task, run_task
 from pydeeplab.errors import PydeeplabError, UsageError
 
 __all__ = ["ENGINES", "RunAll", "choose_engine", "open_engine"]

@@ -16,7 +16,7 @@ from pydeeplab.crf import CRFParameters, DenseCRF
 from pydeeplab.data import read_image, read_label, write_label_png
 from pydeeplab.figures.crf_search import search_figure
 from pydeeplab.figures.figure import write_figure
-from tests.crf.test_search import FIXED, write_samples
+from tests.crf_search.support import FIXED, write_samples
 
 NET = (
     'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 9 dim: 9 } } }\n'

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydeeplab.crf.parameters import CRFParameters
-from pydeeplab.crf.search_engine import RunAll, open_engine
-from pydeeplab.crf.search_grid import PAPER_GRID, Grid, Point, beyond, neighbours
-from pydeeplab.crf.search_results import Results, describe
-from pydeeplab.crf.search_task import Answer, Sample, Setting, Task, tasks_of
+from pydeeplab.crf_search.engine import RunAll, open_engine
+from pydeeplab.crf_search.grid import PAPER_GRID, Grid, Point, beyond, neighbours
+from pydeeplab.crf_search.results import Results, describe
+from pydeeplab.crf_search.task import Answer, Sample, Setting, Task, tasks_of
 from pydeeplab.errors import DataError, PydeeplabError
 from pydeeplab.evaluation.confusion import ConfusionMatrix
 

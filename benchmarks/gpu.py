@@ -228,8 +228,8 @@ def _torch_step(module: Any, inputs: list[Any], optimiser: Any) -> Callable[[], 
 def measure_crf(task: Task, folder: Path, name: str, runs: int) -> Iterator[dict[str, Any]]:
     """The whole of it with copies, and its parts on the device alone."""
     from pydeeplab.crf import CRFParameters, DenseCRF
-    from pydeeplab.crf._memory import Memory
     from pydeeplab.crf.mean_field import MeanField
+    from pydeeplab.crf.memory import Memory
 
     backend: Any = get_backend(name)
     image, scores = np.load(folder / "image.npy"), np.load(folder / "scores.npy")

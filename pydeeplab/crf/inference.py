@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pydeeplab.backend import get_backend
-from pydeeplab.crf._memory import Memory
 from pydeeplab.crf.lattice import MAX_DIMENSION
 from pydeeplab.crf.mean_field import MeanField
+from pydeeplab.crf.memory import Memory
 from pydeeplab.crf.parameters import CRFParameters
 from pydeeplab.crf.unary import scores_from_probabilities
 from pydeeplab.errors import DataError, UsageError

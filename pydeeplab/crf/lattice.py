@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pydeeplab.backend import Backend, get_backend
-from pydeeplab.crf._memory import Memory
+from pydeeplab.crf.memory import Memory
 from pydeeplab.errors import DataError, UsageError, did_you_mean
 
 __all__ = ["MAX_DIMENSION", "NORMALIZATIONS", "PermutohedralLattice"]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.backend import Backend, get_backend
-from pydeeplab.crf._memory import Memory
 from pydeeplab.crf.lattice import PermutohedralLattice
+from pydeeplab.crf.memory import Memory
 
 __all__ = ["MeanField"]
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydeeplab.densify.pace import Step
-from pydeeplab.layers._pooling_window import PoolingWindow, read_pooling_window
-from pydeeplab.layers._window import Window
+from pydeeplab.layers.pooling_window import PoolingWindow, read_pooling_window
+from pydeeplab.layers.window import Window
 
 __all__ = ["WINDOWS", "Windows", "dense_layer"]
 

@@ -13,7 +13,7 @@ from pydeeplab.filler import fill
 from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_engine import OPERATIONS, Choice, choose_engine, make_engine, prefer_cudnn
 from pydeeplab.layers._convolution_problem import Problem
-from pydeeplab.layers._window import Window, channel_axis, read_window, times
+from pydeeplab.layers.window import Window, channel_axis, read_window, times
 
 __all__ = ["ConvolutionBase"]
 

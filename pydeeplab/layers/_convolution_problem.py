@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pydeeplab.layers._window import Window
+from pydeeplab.layers.window import Window
 
 __all__ = ["Epilogue", "Problem"]
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pydeeplab.blob import Blob
-from pydeeplab.crf._memory import Memory
 from pydeeplab.crf.mean_field import MeanField
+from pydeeplab.crf.memory import Memory
 from pydeeplab.layer import Layer, register
 
 

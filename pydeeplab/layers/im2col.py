@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.blob import Blob
 from pydeeplab.layer import Geometry, Layer, register
-from pydeeplab.layers._window import channel_axis, read_window, times
+from pydeeplab.layers.window import channel_axis, read_window, times
 
 
 @register

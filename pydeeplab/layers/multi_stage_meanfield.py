@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.blob import Blob
 from pydeeplab.crf import PermutohedralLattice
-from pydeeplab.crf._memory import Memory
+from pydeeplab.crf.memory import Memory
 from pydeeplab.errors import DataError
 from pydeeplab.layer import Layer, register
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydeeplab.blob import Blob
 from pydeeplab.errors import UnsupportedError
 from pydeeplab.layer import TEST, TRAIN, Geometry, Layer, register
-from pydeeplab.layers._pooling_window import PoolingWindow, read_pooling_window
+from pydeeplab.layers.pooling_window import PoolingWindow, read_pooling_window
 
 MOST_EXACT = 2**24
 """Positions up to here are exact as float32."""

@@ -9,7 +9,7 @@ import numpy as np
 from pydeeplab.blob import Blob
 from pydeeplab.errors import UnsupportedError
 from pydeeplab.layer import register
-from pydeeplab.layers._pooling_window import read_pair, read_pooling_window
+from pydeeplab.layers.pooling_window import read_pair, read_pooling_window
 from pydeeplab.layers.upsample import UpsampleBase
 
 

@@ -17,8 +17,8 @@ from pydeeplab.errors import LayerError, ShapeError
 from pydeeplab.layers._convolution_columns import STRIP_ELEMENTS
 from pydeeplab.layers._convolution_engine import choose_engine
 from pydeeplab.layers._convolution_problem import Problem
-from pydeeplab.layers._window import Window
 from pydeeplab.layers.convolution import Convolution, Epilogue
+from pydeeplab.layers.window import Window
 from pydeeplab.threads import get_num_threads
 from tests.support.gradient import check_gradient
 from tests.support.kernels import relative_error

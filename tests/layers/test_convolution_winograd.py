@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydeeplab.layers._convolution_engine import choose_engine
 from pydeeplab.layers._convolution_problem import Problem
 from pydeeplab.layers._convolution_winograd import TILES, WinogradEngine, count_tiles
-from pydeeplab.layers._window import Window
 from pydeeplab.layers.convolution import Convolution
+from pydeeplab.layers.window import Window
 from pydeeplab.threads import get_num_threads, set_num_threads
 from tests.layers.test_convolution import build, compare, net_text, run
 from tests.support.gradient import check_gradient

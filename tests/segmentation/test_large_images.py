@@ -294,7 +294,7 @@ def test_the_crf_takes_no_less_than_foretold(classes: int, params: str) -> None:
     crf = DenseCRF(params)
     result = crf.refine(image, RANDOM.standard_normal((classes, 200, 300)).astype(np.float32))
     foretold = crf_bytes(200, 300, classes, crf.params)
-    taken = crf._memory.nbytes + 2 * result.nbytes
+    taken = crf.memory.nbytes + 2 * result.nbytes
     assert 0.3 * taken < foretold <= taken
 
 

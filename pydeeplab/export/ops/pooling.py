@@ -9,7 +9,7 @@ import numpy as np
 from pydeeplab.export.graph import Attribute
 from pydeeplab.export.site import Site, translates
 from pydeeplab.export.sizes import Size
-from pydeeplab.layers._pooling_window import PoolingWindow, read_pair, read_pooling_window
+from pydeeplab.layers.pooling_window import PoolingWindow, read_pair, read_pooling_window
 
 
 @translates("Pooling")

@@ -16,7 +16,7 @@ from pydeeplab.layer import TEST
 from pydeeplab.layers._convolution_engine import choose_engine
 from pydeeplab.layers._convolution_implicit import FEW_FILTERS
 from pydeeplab.layers._convolution_problem import Problem
-from pydeeplab.layers._window import Window
+from pydeeplab.layers.window import Window
 from pydeeplab.net import Net
 from tests.backend.cases.conv import Geometry
 from tests.support.kernels import relative_error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydeeplab.layer import Layer
-from pydeeplab.layers._window import check_window_sizes
+from pydeeplab.layers.window import check_window_sizes
 
 __all__ = ["PoolingWindow", "read_pair", "read_pooling_window"]
 

@@ -7,7 +7,7 @@ import os
 import pydeeplab.backend.cpu.threads as native
 from pydeeplab.errors import UsageError
 
-__all__ = ["get_num_threads", "set_num_threads", "usable_cores"]
+__all__ = ["get_num_threads", "set_num_threads", "threads_each", "usable_cores"]
 
 
 def get_num_threads() -> int:
@@ -21,6 +21,11 @@ def set_num_threads(count: int) -> None:
     if count < 1:
         raise UsageError(f"the number of threads must be at least 1, got {count}")
     native.set_openmp_threads(count)
+
+
+def threads_each(processes: int) -> int:
+    """The threads of each process where so many share those of this one: 1 or more."""
+    return max(1, get_num_threads() // processes)
 
 
 def usable_cores() -> int:

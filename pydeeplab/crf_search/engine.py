@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 from pydeeplab.crf_search.task import Answer, Setting, Task, run_task
 from pydeeplab.errors import PydeeplabError, UsageError
+from pydeeplab.workers import as_they_come, leave_interrupts_to_the_parent, process_pool
 
 __all__ = ["ENGINES", "RunAll", "choose_engine", "open_engine"]
 
@@ -78,7 +75,8 @@ def open_engine(
         elif engine == "joblib":
             yield _joblib(run, workers)
         else:
-            yield _futures(run, workers, stack)
+            pool = stack.enter_context(process_pool(workers, partial(_died, workers)))
+            yield partial(as_they_come, pool, run)
 
 
 def _died(workers: int) -> PydeeplabError:
@@ -94,7 +92,7 @@ def _joblib(run: Run, workers: int) -> RunAll:
             workers,
             return_as="generator_unordered",
             batch_size=1,
-            initializer=_leave_interrupts_to_the_parent,
+            initializer=leave_interrupts_to_the_parent,
         )
         try:
             yield from pool(delayed(run)(task) for task in tasks)
@@ -118,22 +116,3 @@ def _dask(run: Run, workers: int, scheduler: str | None, stack: ExitStack) -> Ru
     stack.enter_context(parallel_config("dask"))
     pool = Parallel(return_as="generator_unordered", batch_size=1)
     return lambda tasks: pool(delayed(run)(task) for task in tasks)
-
-
-def _futures(run: Run, workers: int, stack: ExitStack) -> RunAll:
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_leave_interrupts_to_the_parent)
-    stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-
-    def run_all(tasks: Iterable[Task]) -> Iterator[Answer]:
-        try:
-            for future in as_completed([pool.submit(run, task) for task in tasks]):
-                yield future.result()
-        except BrokenProcessPool:
-            raise _died(workers) from None
-
-    return run_all
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

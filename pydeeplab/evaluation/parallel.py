@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from pydeeplab.backend.room import available_bytes
 from pydeeplab.errors import PydeeplabError
 from pydeeplab.evaluation.pictures import Picture
 from pydeeplab.evaluation.scoring import PictureScore, Predictor, Rules, score_picture
-from pydeeplab.threads import get_num_threads, set_num_threads
+from pydeeplab.threads import get_num_threads, set_num_threads, threads_each
+from pydeeplab.workers import as_they_come, ending, process_pool
 
 __all__ = ["score_in_processes", "score_in_threads"]
 
@@ -28,8 +27,8 @@ def score_in_threads(
     predictor: Predictor, rules: Rules, pictures: Sequence[Picture], jobs: int | None = None
 ) -> Iterator[PictureScore]:
     """Score pictures, several at once, as they get done; for predictors that read files."""
-    with ThreadPoolExecutor(jobs or min(8, get_num_threads())) as pool:
-        yield from _collect(pool, pictures, lambda picture: score_picture(predictor, rules, picture))
+    with ending(ThreadPoolExecutor(jobs or min(8, get_num_threads()))) as pool:
+        yield from as_they_come(pool, partial(score_picture, predictor, rules), pictures)
 
 
 def score_in_processes(
@@ -53,24 +52,21 @@ def score_in_processes(
         seconds = time.perf_counter() - start
         yield score
     rest = pictures[_TRIED:]
-    threads = get_num_threads()
     if jobs is None:
-        jobs = _worthwhile_jobs(seconds, len(rest), threads)
+        jobs = _worthwhile_jobs(seconds, len(rest), get_num_threads())
     jobs = max(1, min(jobs, len(rest)))
     if jobs == 1:
         for picture in rest:
             yield score_picture(predictor, rules, picture)
         return
-    context = multiprocessing.get_context("spawn")
-    share = max(1, threads // jobs)
-    with ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(predictor, rules, share)) as pool:
-        try:
-            yield from _collect(pool, rest, _score_in_worker)
-        except BrokenProcessPool:
-            raise PydeeplabError(
-                f"a process that scored pictures died, perhaps for want of memory with {jobs} at once; "
-                "try fewer: --jobs 1"
-            ) from None
+    with process_pool(jobs, partial(_died, jobs), begin=partial(_begin, predictor, rules, threads_each(jobs))) as pool:
+        yield from as_they_come(pool, _score_in_worker, rest)
+
+
+def _died(jobs: int) -> PydeeplabError:
+    return PydeeplabError(
+        f"a process that scored pictures died, perhaps for want of memory with {jobs} at once; try fewer: --jobs 1"
+    )
 
 
 def _worthwhile_jobs(seconds: float, pictures: int, threads: int) -> int:
@@ -92,9 +88,8 @@ def _own_bytes() -> int | None:
 
 
 def _begin(predictor: Predictor, rules: Rules, threads: int) -> None:
-    """What a process does first. Interrupts are the parent's to handle: it lets running pictures end."""
+    """What a process does first."""
     global _work
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_num_threads(threads)
     _work = predictor, rules
 
@@ -102,15 +97,3 @@ def _begin(predictor: Predictor, rules: Rules, threads: int) -> None:
 def _score_in_worker(picture: Picture) -> PictureScore:
     assert _work is not None
     return score_picture(*_work, picture)
-
-
-def _collect(
-    pool: Executor, pictures: Sequence[Picture], score: Callable[[Picture], PictureScore]
-) -> Iterator[PictureScore]:
-    """Results as they get done; what is waiting is dropped if one raises or the caller stops."""
-    futures = [pool.submit(score, picture) for picture in pictures]
-    try:
-        for future in as_completed(futures):
-            yield future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -17,6 +17,7 @@ from pydeeplab.data.images import image_size, read_image, read_label
 from pydeeplab.data.lists import ListEntry
 from pydeeplab.errors import DataError
 from pydeeplab.preflight.palettes import explain_colours
+from pydeeplab.workers import ending
 
 __all__ = ["ItemCheck", "Job", "check_item", "check_items"]
 
@@ -129,11 +130,8 @@ def check_items(jobs: Sequence[Job], workers: int, watch: Callable[[int], None])
     ``watch`` hears how many are done.
     """
     results: list[ItemCheck] = []
-    pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="pydeeplab-check")
-    try:
+    with ending(ThreadPoolExecutor(max(1, workers), thread_name_prefix="pydeeplab-check")) as pool:
         for answer in pool.map(check_item, jobs):
             results.append(answer)
             watch(len(results))
-    finally:
-        pool.shutdown(cancel_futures=True)
     return results

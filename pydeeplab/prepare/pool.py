@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from pydeeplab.errors import DataError
+from pydeeplab.errors import DataError, PydeeplabError
+from pydeeplab.workers import ending, process_pool
 
 __all__ = ["map_files"]
 
@@ -35,28 +35,22 @@ def map_files(
         A process was killed from outside.
     """
     answers: list[Answer] = []
-    pool = _pool(min(workers, len(jobs)), len(jobs))
-    try:
+
+    def died() -> PydeeplabError:
+        return DataError(
+            f"a process that {what} was killed, after {len(answers)} of {len(jobs)} files; there may be too little "
+            "memory for this many: use fewer workers"
+        )
+
+    with _pool(min(workers, len(jobs)), len(jobs), died) as pool:
         for answer in pool.map(function, jobs, chunksize=_CHUNK):
             answers.append(answer)
             watch(len(answers))
-    except BrokenProcessPool:
-        raise DataError(
-            f"a process that {what} was killed, after {len(answers)} of {len(jobs)} files; there may be too little "
-            "memory for this many: use fewer workers"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
     return answers
 
 
-def _pool(workers: int, jobs: int) -> Executor:
-    """Forked processes, which need no importable main module."""
+def _pool(workers: int, jobs: int, died: Callable[[], PydeeplabError]) -> AbstractContextManager[Executor]:
+    """Processes, where there is enough to do for them."""
     if workers > 1 and jobs >= _MANY and "fork" in multiprocessing.get_all_start_methods():
-        context = multiprocessing.get_context("fork")
-        return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent)
-    return ThreadPoolExecutor(max(1, workers), thread_name_prefix="pydeeplab-files")
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return process_pool(workers, died, start="fork")
+    return ending(ThreadPoolExecutor(max(1, workers), thread_name_prefix="pydeeplab-files"))

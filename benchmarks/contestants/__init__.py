@@ -33,6 +33,7 @@ CONTESTANTS = {
     "pydeeplab keep=all": Contestant("ours", "Ours", ("forward",), _NUMPY, (("keep", "all"),)),
     "pydeeplab recompute": Contestant("ours", "Ours", ("train",), _NUMPY, (("keep", "recompute"),)),
     "pydeeplab CAFFE": Contestant("ours", "Ours", ("forward", "train"), _NUMPY, (("keep", "all"), ("engine", "CAFFE"))),
+    "Caffe's way": Contestant("caffe", "CaffesWay", ("forward", "train"), _NUMPY),
     "onnxruntime": Contestant("runtimes", "OnnxRuntime", ("forward",), ("onnxruntime",)),
     "openvino": Contestant("runtimes", "OpenVino", ("forward",), ("openvino",)),
     "opencv": Contestant("runtimes", "OpenCv", ("forward",), ("opencv-python-headless",)),

@@ -106,12 +106,15 @@ def _refine_one(
     pixels = read_image(image)
     unary, are_probabilities = _read_unary(args, source, classes)
     try:
+        crf.check_room(pixels.shape[0], pixels.shape[1], len(unary))
         if are_probabilities:
             q = crf.refine(pixels, probabilities=unary, crop=True)
         else:
             q = crf.refine(pixels, unary, crop=True)
     except DataError as error:
         raise DataError(f"{image} with {source}: {error}") from None
+    except MemoryError as error:
+        raise MemoryError(f"{image} with {source}: {error}") from None
     labels = q.argmax(axis=0).astype(np.uint8 if len(q) <= 256 else np.int32)
     before = unary[:, : labels.shape[0], : labels.shape[1]].argmax(axis=0)
     target = Path(args.out) / f"{image.stem}.png"
@@ -157,7 +160,7 @@ def run(args: argparse.Namespace) -> int:
         for image, source in zip(images, sources, strict=True):
             try:
                 done.append(_refine_one(args, crf, image, source, classes))
-            except DataError as error:
+            except (DataError, MemoryError) as error:
                 if len(images) == 1:
                     raise
                 failed += 1

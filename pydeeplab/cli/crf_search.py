@@ -32,6 +32,7 @@ from pydeeplab.cli._segmenter import add_classes_argument, add_segmenter_argumen
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.crf import NORMALIZATIONS, CRFParameters
 from pydeeplab.crf.files import MAP_SUFFIXES, match_files
+from pydeeplab.crf.room import crf_bytes
 from pydeeplab.crf_search import (
     ENGINES,
     KINDS,
@@ -51,8 +52,7 @@ from pydeeplab.figures.crf_search import search_figure
 from pydeeplab.figures.figure import write_figure
 from pydeeplab.files import check_target, make_folder, write_text
 from pydeeplab.json_values import json_text
-from pydeeplab.segmentation.needs import crf_bytes
-from pydeeplab.threads import get_num_threads
+from pydeeplab.threads import get_num_threads, threads_each
 
 EXAMPLES = """\
   pydeeplab crf-search --list voc12/list/val.txt --root voc12/data --scores features/val/fc8 -o search
@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         (out / "results.jsonl").unlink(missing_ok=True)
     found = search(
         samples,
-        replace(setting, threads=max(1, get_num_threads() // workers)),
+        replace(setting, threads=threads_each(workers)),
         str(out / "results.jsonl"),
         grid,
         rounds=args.rounds,

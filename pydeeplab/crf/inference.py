@@ -14,6 +14,7 @@ from pydeeplab.crf.lattice import MAX_DIMENSION
 from pydeeplab.crf.mean_field import MeanField
 from pydeeplab.crf.memory import Memory
 from pydeeplab.crf.parameters import CRFParameters
+from pydeeplab.crf.room import check_crf_room
 from pydeeplab.crf.unary import scores_from_probabilities
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.process import default_backend
@@ -101,6 +102,17 @@ class DenseCRF:
             if callback:
                 callback(iteration, np.array(self._backend.to_host(result)))
         return self._backend.to_host(result)
+
+    def check_room(self, height: int, width: int, classes: int) -> None:
+        """See whether there is memory to refine a picture of this size, as far as that can be told beforehand.
+
+        Raises
+        ------
+        MemoryError
+            There is not; the message says how much it takes. A GPU's memory is looked at by `refine` only.
+        """
+        if not self._backend.on_device:
+            check_crf_room(height, width, classes, self.params)
 
     def _inputs(
         self, image: ArrayLike | None, scores: ArrayLike | None, probabilities: ArrayLike | None, crop: bool

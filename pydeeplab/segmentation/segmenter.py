@@ -20,7 +20,6 @@ from pydeeplab.net import Net
 from pydeeplab.segmentation.alignment import alignment_of
 from pydeeplab.segmentation.deploy import read_deploy
 from pydeeplab.segmentation.ends import find_input, find_output, producer_of
-from pydeeplab.segmentation.needs import check_crf_room
 from pydeeplab.segmentation.result import Segmentation
 from pydeeplab.segmentation.runner import Runner
 from pydeeplab.segmentation.tiles import Strip
@@ -248,7 +247,7 @@ class Segmenter:
     def _check_room(self, pixels: NDArray[np.uint8]) -> None:
         """See whether there is room for the CRF."""
         if self._crf is not None and not self._gives_labels:
-            check_crf_room(pixels.shape[0], pixels.shape[1], self.channels or 2, self._crf.params)
+            self._crf.check_room(pixels.shape[0], pixels.shape[1], self.channels or 2)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.errors import ShapeError, UsageError
 from pydeeplab.segmentation.alignment import Alignment
-from pydeeplab.segmentation.needs import context_radius
+from pydeeplab.segmentation.context import context_radius
 from pydeeplab.segmentation.runner import Runner
 from pydeeplab.segmentation.tiles import Span, Strip, check_merge, spans, strips
 

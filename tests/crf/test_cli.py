@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,21 @@ def test_a_folder_of_pictures(folder: Path, capsys: pytest.CaptureFixture[str]) 
     entry = report["images"][0]
     assert sum(entry["pixels"].values()) == 24 * 31
     assert 0 < entry["changed"] < 1
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["one picture", "one of two"])
+def test_a_picture_too_large_for_the_memory_is_named_before_it_is_tried(
+    folder: Path, count: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, _, scores = picture(960, 1240)
+    Image.fromarray(image).save(folder / "images" / "one.png")
+    np.save(folder / "scores" / "one.npy", scores)
+    images = [folder / "images" / f"{name}.png" for name in ("one", "two")[:count]]
+    monkeypatch.setattr("pydeeplab.crf.room.available_bytes", lambda: 2**27)
+    assert run(*images, "--scores", folder / "scores", "-o", folder / "out", "--params", PARAMS, "--quiet") == 1
+    said = capsys.readouterr().err
+    assert re.search(r"one\.png with .*one\.npy: .* 960 x 1240 pixels of 4 classes take 0\.\d GiB, 0\.1 GiB", said)
+    assert [path.name for path in (folder / "out").iterdir()] == ["two.png"] * (count - 1)
 
 
 @pytest.mark.parametrize("form", ["npz", "mat", "padded", "probabilities", "energies"])

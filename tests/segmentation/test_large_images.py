@@ -13,11 +13,12 @@ import pydeeplab
 from pydeeplab import TEST, Net, Segmenter
 from pydeeplab.backend import room
 from pydeeplab.crf import CRFParameters, DenseCRF
+from pydeeplab.crf.room import crf_bytes
 from pydeeplab.data.synthetic import scene
 from pydeeplab.errors import UsageError
 from pydeeplab.segmentation.alignment import alignment_of
+from pydeeplab.segmentation.context import context_radius
 from pydeeplab.segmentation.model import read_model
-from pydeeplab.segmentation.needs import context_radius, crf_bytes
 from pydeeplab.segmentation.views import Views
 
 RANDOM = np.random.default_rng(5)
@@ -294,14 +295,14 @@ def test_the_crf_takes_no_less_than_foretold(classes: int, params: str) -> None:
     crf = DenseCRF(params)
     result = crf.refine(image, RANDOM.standard_normal((classes, 200, 300)).astype(np.float32))
     foretold = crf_bytes(200, 300, classes, crf.params)
-    taken = crf.memory.nbytes + 2 * result.nbytes
+    taken = crf._memory.nbytes + 2 * result.nbytes
     assert 0.3 * taken < foretold <= taken
 
 
 def test_too_large_for_the_crf(monkeypatch: pytest.MonkeyPatch) -> None:
     net = built(convolution("data", "score", 3, 1))
     segmenter = Segmenter(net, crf=CRFParameters(iterations=1))
-    monkeypatch.setattr("pydeeplab.segmentation.needs.available_bytes", lambda: 2**27)
+    monkeypatch.setattr("pydeeplab.crf.room.available_bytes", lambda: 2**27)
     with pytest.raises(MemoryError, match=r"1200 x 1100 pixels of 3 classes take 0\.\d GiB, 0\.1 GiB are free"):
         segmenter(np.zeros((1200, 1100, 3), np.uint8))
     assert crf_bytes(1200, 1100, 3, CRFParameters()) > room.LARGE

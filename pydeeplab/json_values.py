@@ -10,7 +10,7 @@ from typing import Any
 
 from pydeeplab.errors import DataError
 
-__all__ = ["json_ready", "json_text", "read_object"]
+__all__ = ["is_json_file", "json_ready", "json_text", "read_object"]
 
 
 def json_ready(value: Any, *, as_text: bool = False) -> Any:
@@ -50,6 +50,16 @@ def json_text(value: Any, *, as_text: bool = False) -> str:
     }
     """
     return json.dumps(json_ready(value, as_text=as_text), indent=1, allow_nan=False)
+
+
+def is_json_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a file holds one JSON value, or nothing at all."""
+    data = Path(path).read_bytes()
+    try:
+        json.loads(data or b"null")
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pydeeplab.errors import DataError
-from pydeeplab.json_values import json_text, read_object
+from pydeeplab.json_values import is_json_file, json_text, read_object
 
 
 def test_numbers_that_json_has_not() -> None:
@@ -40,3 +40,14 @@ def test_objects(tmp_path: Path) -> None:
     assert read_object(path) == {"a": [1]}
     with pytest.raises(DataError, match="cannot be read: No such file"):
         read_object(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "is_json"),
+    [(b"", True), (b"[1]", True), (b'{"a": 1}\n{"a": 2}\n', False), (b"\x89PNG", False), (b"[" * 100_000, False)],
+    ids=["empty", "list", "lines", "picture", "deep"],
+)
+def test_what_is_json(content: bytes, is_json: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    assert is_json_file(path) is is_json

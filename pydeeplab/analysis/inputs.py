@@ -60,7 +60,7 @@ def _tops(layer: Any, image_size: tuple[int, int] | None) -> list[list[int]]:
     if size is None:
         raise UsageError(
             f"layer '{layer.name}' ({layer.type}): the size of its images is known only from files, which are not read "
-            "here; say it: --input HxW"
+            "here; say it: --input-size HxW"
         )
     batch = max(1, getattr(options, "batch_size", 1))
     data = [batch, 3 if getattr(options, "is_color", True) else 1, *size]

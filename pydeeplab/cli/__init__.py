@@ -17,7 +17,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from pydeeplab.cli._spellings import CAFFE_COMMANDS, positionals_first, translate
+from pydeeplab.cli._options import SHARED_OPTIONS, check_json
+from pydeeplab.cli._spellings import CAFFE_COMMANDS, join_json, positionals_first, translate
 from pydeeplab.errors import PydeeplabError, UsageError
 
 __all__ = ["build_parser", "command_parsers", "commands", "main"]
@@ -62,7 +63,8 @@ def build_parser(only: str | None = None, *, summaries: bool = False) -> argpars
     parser = argparse.ArgumentParser(
         prog="pydeeplab",
         description="DeepLab v2 on Caffe's nets, solvers and weights, without Caffe.",
-        epilog="`pydeeplab COMMAND --help` explains a command, with examples.",
+        epilog=f"{SHARED_OPTIONS}\n`pydeeplab COMMAND --help` explains a command, with examples.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     from pydeeplab._version import __version__
 
@@ -96,9 +98,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = command_parsers(parser)[arguments[0]]
         if first in CAFFE_COMMANDS:
             arguments[1:] = translate(arguments[1:], command)
-        arguments[1:] = positionals_first(arguments[1:], command)
+        arguments[1:] = positionals_first(join_json(arguments[1:], command), command)
     args = parser.parse_args(arguments)
     try:
+        check_json(args)
         return int(args.run(args))
     except PydeeplabError as error:
         return _fail(error, args.debug, 2 if isinstance(error, UsageError) else 1)

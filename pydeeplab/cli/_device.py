@@ -8,9 +8,9 @@ import sys
 from pydeeplab.backend import Backend
 from pydeeplab.backend.cuda.library import Unavailable, load_library
 from pydeeplab.errors import UsageError
-from pydeeplab.process import set_device, set_mode_gpu
+from pydeeplab.process import default_backend, set_device, set_mode_gpu
 
-__all__ = ["add_gpu_argument", "memory_line", "use_gpu"]
+__all__ = ["add_gpu_argument", "memory_line", "processes_at_once", "use_gpu"]
 
 
 def add_gpu_argument(parser: argparse._ActionsContainer) -> None:
@@ -33,6 +33,15 @@ def use_gpu(gpu: str | None) -> None:
     set_mode_gpu()
     if gpu != first or first == "all":
         print("note: one GPU computes; of those that were named the first is used", file=sys.stderr)
+
+
+def processes_at_once(jobs: int | None) -> int | None:
+    """The --jobs that were asked for (None: what is fastest); one where a GPU computes, for it is busy with one."""
+    if not default_backend().startswith("cuda"):
+        return jobs
+    if (jobs or 1) > 1:
+        raise UsageError(f"one process computes on a GPU; leave out --jobs {jobs}")
+    return 1
 
 
 def memory_line(backend: Backend) -> str:

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pydeeplab.cli._device import processes_at_once
 from pydeeplab.cli._nets import defines_of
+from pydeeplab.cli._options import prints_json
 from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._results import check_results, files_of, net_of, pictures_of, rules_of
 from pydeeplab.crf import CRFParameters
@@ -104,8 +106,18 @@ class Material:
         return pictures[: self.args.limit]
 
     def evaluation(self) -> Evaluation:
-        """All pictures scored; what could not be is in it, too."""
-        return self._evaluation
+        """All pictures scored; what could not be is in it, too.
+
+        Raises
+        ------
+        DataError
+            None could be scored.
+        """
+        evaluation = self._evaluation
+        if not evaluation.scores:
+            reason = evaluation.failed[0].error if evaluation.failed else "there are none"
+            raise DataError(f"no picture could be scored: {reason}")
+        return evaluation
 
     @cached_property
     def _evaluation(self) -> Evaluation:
@@ -117,21 +129,25 @@ class Material:
         pictures = self.pictures
         if net is not None:
             evaluation = Evaluation(rules, net.variants)
-            results: Iterable[PictureScore] = score_in_processes(net, rules, pictures, self.args.jobs)
+            results: Iterable[PictureScore] = score_in_processes(
+                net, rules, pictures, processes_at_once(self.args.jobs)
+            )
         else:
             files = files_of(self.args, rules.classes)
             evaluation = Evaluation(rules, files.variants)
             results = score_in_threads(files, rules, [files.find(p) for p in pictures], self.args.jobs)
-        with Progress(len(pictures), "scoring", quiet=self.args.quiet or self.args.json) as progress:
+        with Progress(len(pictures), "scoring", quiet=self.args.quiet or prints_json(self.args)) as progress:
             for score in results:
                 evaluation.add(score)
                 progress.advance(score.picture.name)
         for failed in evaluation.sorted_failures():
             print(f"not scored: {failed.picture.name}: {failed.error}", file=sys.stderr)
-        if not evaluation.scores:
-            reason = evaluation.failed[0].error if evaluation.failed else "there are none"
-            raise DataError(f"no picture could be scored: {reason}")
         return evaluation
+
+    @property
+    def not_scored(self) -> list[PictureScore]:
+        """Pictures that could not be scored, if any were needed so far."""
+        return self._evaluation.sorted_failures() if "_evaluation" in vars(self) else []
 
     @property
     def note(self) -> str:

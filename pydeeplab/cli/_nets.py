@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pydeeplab.cli._options import add_quiet_argument
 from pydeeplab.data.images import read_image
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.formats.npy import NpyError, Npz, read_npy
@@ -54,6 +55,7 @@ def add_net_arguments(parser: argparse.ArgumentParser, *, weights: str = "option
         "--define", metavar="NAME=VALUE", action="append", default=[], help="value for ${NAME} in the prototxt"
     )
     add_threads_argument(parser)
+    add_quiet_argument(parser)
 
 
 def add_threads_argument(parser: argparse.ArgumentParser) -> None:
@@ -88,15 +90,15 @@ def load_net(args: argparse.Namespace, **options: Any) -> Net:
         defines=defines_of(args),
         **options,
     )
-    show_notes(net.source)
+    show_notes(net.source, quiet=args.quiet)
     if args.weights is not None:
         net.copy_from(args.weights)
     return net
 
 
-def show_notes(source: NetSource) -> None:
-    """Say on stderr what reading a prototxt has converted, such as an older dialect."""
-    for note in source.notes:
+def show_notes(source: NetSource, *, quiet: bool = False) -> None:
+    """Say on stderr what reading a prototxt has converted, such as an older dialect; nothing if ``quiet``."""
+    for note in () if quiet else source.notes:
         print(f"{source.path}: {note}", file=sys.stderr)
 
 

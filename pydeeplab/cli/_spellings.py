@@ -10,7 +10,7 @@ import argparse
 import re
 from collections.abc import Iterator, Sequence
 
-__all__ = ["CAFFE_COMMANDS", "positionals_first", "split_stages", "translate"]
+__all__ = ["CAFFE_COMMANDS", "join_json", "positionals_first", "split_stages", "translate"]
 
 CAFFE_COMMANDS = frozenset(
     {
@@ -82,6 +82,38 @@ def _translated(arguments: list[str], options: dict[str, argparse.Action]) -> It
             yield word
 
 
+def join_json(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
+    """Write ``--json FILE`` as ``--json=FILE``, and ``--json`` alone as ``--json=-``, the standard output.
+
+    The word behind ``--json`` is a FILE if it is ``-`` or ends in .json, and if the command takes no positional
+    arguments: of ``--json photo.jpg`` the picture is one of those, not to be written over.
+
+    Examples
+    --------
+    >>> parser = argparse.ArgumentParser()
+    >>> for name in ("net", "--json"):
+    ...     _ = parser.add_argument(name)
+    >>> join_json(["--json", "net.prototxt"], parser), join_json(["net", "--json", "a.json"], parser)
+    (['--json=-', 'net.prototxt'], ['net', '--json=a.json'])
+    """
+    if "--json" not in parser._option_string_actions:
+        return list(arguments)
+    takes_others = any(not action.option_strings for action in parser._actions)
+    joined: list[str] = []
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return [*joined, word, *rest]
+        if word == "--json":
+            following = rest[0] if rest else "--"
+            is_file = following == "-" or following.lower().endswith(".json")
+            is_file = is_file or not (takes_others or following.startswith("-"))
+            word = f"--json={rest.pop(0) if is_file else '-'}"
+        joined.append(word)
+    return joined
+
+
 def positionals_first(arguments: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
     """Move options behind the positional arguments, so that ``NET --engine CAFFE WEIGHTS`` means what it says.
 
@@ -108,10 +140,11 @@ def positionals_first(arguments: Sequence[str], parser: argparse.ArgumentParser)
             continue
         name, equals, _ = word.partition("=")
         action = parser._option_string_actions.get(name)
-        if action is None or not (action.nargs is None or isinstance(action.nargs, int)):
+        optional = action is not None and action.nargs == "?" and equals
+        if action is None or not (optional or action.nargs is None or isinstance(action.nargs, int)):
             return list(arguments)
         options.append(word)
-        count = 0 if equals else 1 if action.nargs is None else action.nargs
+        count = 0 if equals else 1 if action.nargs is None else int(action.nargs)
         options += [value for _, value in zip(range(count), rest, strict=False)]
     return [*positionals, *options]
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from pydeeplab.cli import upgrade
+from pydeeplab.cli._options import add_quiet_argument
 from pydeeplab.errors import UsageError
 from pydeeplab.proto.text import is_binary
 
@@ -16,10 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     """Add IN and OUT."""
     parser.add_argument("source", metavar="IN", type=Path, help=what)
     parser.add_argument("target", metavar="OUT", type=Path, help="where the result goes; may be IN itself")
+    add_quiet_argument(parser, "do not say what was converted and written")
 
 
 def _upgrade(args: argparse.Namespace, *, binary: bool, solver: bool) -> int:
-    options = {"define": [], "solver": solver, "binary": binary, "text": not binary}
+    options = {"define": [], "quiet": args.quiet, "solver": solver, "binary": binary, "text": not binary}
     return upgrade.run(argparse.Namespace(source=args.source, target=args.target, **options))
 
 

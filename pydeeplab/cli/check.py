@@ -15,9 +15,9 @@ import sys
 
 from pydeeplab.cli._findings import report_lines
 from pydeeplab.cli._nets import defines_of
+from pydeeplab.cli._options import add_json_argument, add_quiet_argument, prints_json, write_json
 from pydeeplab.cli._progress import TaskProgress
 from pydeeplab.cli._tables import has_colours
-from pydeeplab.json_values import json_text
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.preflight import check_net, check_training
 from pydeeplab.resources import find_net
@@ -49,8 +49,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="files at once (default: all cores, at most 4)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON: all findings and facts")
-    parser.add_argument("--quiet", action="store_true", help="show errors and warnings only, and no progress")
+    add_json_argument(parser)
+    add_quiet_argument(parser, "no progress, and no notes: only errors and warnings")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,15 +62,13 @@ def run(args: argparse.Namespace) -> int:
         "stages": args.stage,
         "fast": args.fast,
         "workers": args.workers,
-        "watch": TaskProgress(args.quiet or args.json),
+        "watch": TaskProgress(args.quiet or prints_json(args)),
     }
     if args.solver:
         report = check_training(find_net(args.solver, "solver"), resumed=args.resumed, **options)
     else:
         phase = TRAIN if args.phase == "TRAIN" else TEST
         report = check_net(find_net(args.net, "train" if phase == TRAIN else "test"), phase, **options)
-    if args.json:
-        print(json_text(report.to_json()))
-    else:
+    if not write_json(args, report.to_json()):
         print("\n".join(report_lines(report, colours=has_colours(sys.stdout), quiet=args.quiet)))
     return 0 if report.ok else 1

@@ -22,12 +22,12 @@ from pathlib import Path
 
 from pydeeplab.cli._device import add_gpu_argument, use_gpu
 from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of, load_net, read_inputs
+from pydeeplab.cli._options import add_json_argument, write_json
 from pydeeplab.cli._spellings import split_stages
 from pydeeplab.compare import BlobError, Comparison, Dump, compare, read_dump
 from pydeeplab.compare.html import write_html
 from pydeeplab.compare.live import find_pycaffe, record_live
 from pydeeplab.errors import UsageError
-from pydeeplab.json_values import json_text
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
 from pydeeplab.proto import read_net, write_text
@@ -65,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_gpu_argument(parser)
     parser.add_argument("--html", metavar="FILE", help="write an HTML page with maps of the errors")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json_argument(parser)
 
 
 def _row(error: BlobError) -> str:
@@ -141,8 +141,6 @@ def run(args: argparse.Namespace) -> int:
     result = compare(net, dump, tolerance=args.tolerance, backward=False if args.forward_only else None)
     if args.html:
         write_html(args.html, net, dump, result, reference=args.reference or f"the Caffe in {args.caffe}")
-    if args.json:
-        print(json_text(result.to_json()))
-    else:
+    if not write_json(args, result.to_json()):
         _print(result)
     return 0 if result.agrees else 1

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pydeeplab.cli._database import check_backend, read_database
+from pydeeplab.cli._options import add_quiet_argument
 from pydeeplab.cli._progress import Progress
 from pydeeplab.data import ImageList, read_image, resize
 from pydeeplab.errors import DataError, UsageError
@@ -39,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resize-height", type=int, default=0, metavar="PIXELS", help="resize images to this height")
     parser.add_argument("--resize-width", type=int, default=0, metavar="PIXELS", help="resize images to this width")
     parser.add_argument("--gray", action="store_true", help="read image files as grey")
+    add_quiet_argument(parser, "no progress, print nothing")
 
 
 def _is_database(path: Path) -> bool:
@@ -96,10 +98,13 @@ def run(args: argparse.Namespace) -> int:
     """Compute, write and print."""
     if bool(args.resize_height) != bool(args.resize_width) or min(args.resize_height, args.resize_width) < 0:
         raise UsageError("give both -resize_height and -resize_width, in pixels")
-    with Progress(0, "images") as progress:
+    with Progress(0, "images", quiet=args.quiet) as progress:
         mean, count = _mean(args, progress)
     if args.output:
         write_mean(args.output, mean)
+    if args.quiet:
+        return 0
+    if args.output:
         print(f"Write to {args.output}")
     print(f"Processed {count} files.")
     print(f"Number of channels: {len(mean)}")

@@ -25,6 +25,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pydeeplab.cli._imported import import_report, print_import
+from pydeeplab.cli._options import add_json_argument, add_quiet_argument, prints_json, write_json
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.errors import UsageError
 from pydeeplab.files import check_target
@@ -41,7 +42,6 @@ from pydeeplab.formats.blobproto import read_file
 from pydeeplab.formats.inspect import Difference, Statistics, compare_arrays, statistics
 from pydeeplab.formats.sniff import identify
 from pydeeplab.formats.weights import describe_shape
-from pydeeplab.json_values import json_text
 from pydeeplab.proto import parse_binary_net, read_net
 from pydeeplab.resources import find_net
 
@@ -77,7 +77,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--tolerance", type=float, default=0.0, metavar="T", help="for --diff, of the largest value (0)"
     )
     parser.add_argument("--sha256", action="store_true", help="print checksums of the files")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    add_json_argument(parser)
+    add_quiet_argument(parser, "do not say what was written")
 
 
 @dataclass
@@ -177,7 +178,7 @@ def run(args: argparse.Namespace) -> int:
         check_target(args.output)
     rows = [(name, statistics(array)) for name, array in content.arrays]
     result: dict[str, Any] = {"input": args.input, "kind": content.kind, **content.facts}
-    text = not args.json
+    text = not prints_json(args)
     if content.weights and content.weights.format == "torch":
         result["import"] = import_report(content.weights, args.net)
         if text:
@@ -199,7 +200,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output:
         content.save(args.output)
         result["output"] = args.output
-        if text:
+        if text and not args.quiet:
             print(f"wrote {args.output}: {len(rows)} blobs, {sum(array.size for _, array in content.arrays)} values")
     if args.sha256:
         result["sha256"] = {name: _sha256(name) for name in (args.input, args.diff, args.output) if name}
@@ -208,6 +209,5 @@ def run(args: argparse.Namespace) -> int:
     bad = [name for name, row in rows if row.nonfinite]
     if bad:
         print(f"warning: NaN or Inf in {', '.join(bad[:6])}{' and more' if len(bad) > 6 else ''}", file=sys.stderr)
-    if args.json:
-        print(json_text(result, as_text=True))
+    write_json(args, result, as_text=True)
     return 1 if differs else 0

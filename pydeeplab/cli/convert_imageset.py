@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pydeeplab.cli._database import check_backend, create_database
+from pydeeplab.cli._options import add_quiet_argument
 from pydeeplab.cli._progress import Progress
 from pydeeplab.data import ImageList, read_image, resize
 from pydeeplab.errors import DataError, UsageError
@@ -43,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resize-height", type=int, default=0, metavar="PIXELS", help="resize images to this height")
     parser.add_argument("--check-size", action="store_true", help="fail if images differ in size")
     parser.add_argument("--encoded", action="store_true", help="store compressed pictures instead of pixels")
+    add_quiet_argument(parser, "no progress, name only what is left out")
     parser.add_argument("--encode-type", default="", metavar="TYPE", help="png, jpg, ...; default: each file's own")
 
 
@@ -96,7 +98,8 @@ def _entries(args: argparse.Namespace) -> list[tuple[str, int]]:
     if args.shuffle:
         order = np.random.default_rng(args.seed).permutation(len(entries))
         entries = [entries[i] for i in order]
-        print("Shuffling data")
+        if not args.quiet:
+            print("Shuffling data")
     return entries
 
 
@@ -106,9 +109,11 @@ def run(args: argparse.Namespace) -> int:
     if bool(args.resize_height) != bool(args.resize_width) or min(args.resize_height, args.resize_width) < 0:
         raise UsageError("give both -resize_height and -resize_width, in pixels")
     entries = _entries(args)
-    print(f"A total of {len(entries)} images.")
+    if not args.quiet:
+        print(f"A total of {len(entries)} images.")
     lost, size = 0, 0
-    with create_database(args.database) as database, Progress(len(entries), "images") as progress:
+    watch = Progress(len(entries), "images", quiet=args.quiet)
+    with create_database(args.database) as database, watch as progress:
         for number, (name, label) in enumerate(entries):
             progress.advance()
             try:
@@ -125,5 +130,6 @@ def run(args: argparse.Namespace) -> int:
                         "resize them, or omit -check_size"
                     )
             database.put(f"{number:08d}_{name}", datum.SerializeToString())
-    print(f"Processed {len(entries) - lost} files.")
+    if not args.quiet:
+        print(f"Processed {len(entries) - lost} files.")
     return 1 if lost else 0

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from pydeeplab.cli._device import add_gpu_argument, use_gpu
 from pydeeplab.cli._lists import add_list_arguments, listed_images
 from pydeeplab.cli._nets import add_threads_argument, apply_threads
+from pydeeplab.cli._options import add_json_argument, add_out_argument, add_quiet_argument, prints_json, write_json
 from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.crf import NORMALIZATIONS, PRESETS, CRFParameters, DenseCRF, scores_from_labels
@@ -38,7 +39,6 @@ from pydeeplab.data.palette import write_label_png, write_png
 from pydeeplab.errors import DataError, UsageError
 from pydeeplab.files import atomic_path, make_folder
 from pydeeplab.formats.bin_map import write_bin
-from pydeeplab.json_values import json_text
 
 EXAMPLES = """\
   pydeeplab crf photo.jpg --scores photo.npy -o refined
@@ -57,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--scores", metavar="PATH", help="a score file, or a folder of them named as the pictures")
     source.add_argument("--labels", metavar="PATH", help="a label map (PNG), or a folder of them named as the pictures")
     source.add_argument("--list-params", action="store_true", help="show the published settings and stop")
-    parser.add_argument("-o", "--out", "--output", metavar="DIR", help="folder for the results; made if there is none")
+    add_out_argument(parser, "DIR", "folder for the results; made if there is none", "--output")
     parser.add_argument(
         "--scores-are",
         choices=("logits", "probabilities", "energies"),
@@ -78,8 +78,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bin", metavar="DIR", help="write DIR/<name>.bin too, as DeepLab's CRF program does")
     parser.add_argument("--overlay", action="store_true", help="write DIR/<name>_overlay.png too")
     parser.add_argument("--probabilities", action="store_true", help="write DIR/<name>.npy too: float32 (C, H, W)")
-    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
-    parser.add_argument("--quiet", action="store_true", help="neither progress nor a table")
+    add_json_argument(parser)
+    add_quiet_argument(parser, "no progress, no table")
     add_threads_argument(parser)
     add_gpu_argument(parser)
 
@@ -156,7 +156,7 @@ def run(args: argparse.Namespace) -> int:
     if args.bin:
         make_folder(args.bin)
     crf, done, failed = DenseCRF(params), [], 0
-    with Progress(len(images), "crf", quiet=args.quiet) as progress:
+    with Progress(len(images), "crf", quiet=args.quiet or prints_json(args)) as progress:
         for image, source in zip(images, sources, strict=True):
             try:
                 done.append(_refine_one(args, crf, image, source, classes))
@@ -166,9 +166,8 @@ def run(args: argparse.Namespace) -> int:
                 failed += 1
                 print(f"pydeeplab: error: {error}", file=sys.stderr)
             progress.advance(image.name)
-    if args.json:
-        print(json_text({"params": str(params), "images": done, "failed": failed}))
-    elif done and not args.quiet:
+    printed = write_json(args, {"params": str(params), "images": done, "failed": failed})
+    if done and not (printed or args.quiet):
         rows = [[d["image"], f"{d['seconds']:.2f}", f"{100 * d['changed']:.1f} %", d["labels"]] for d in done]
         header = ["image", "seconds", "changed", "labels"]
         print("\n".join(format_table(header, rows, right=[1, 2], colours=has_colours(sys.stdout))))

@@ -19,7 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydeeplab.cli._device import add_gpu_argument, processes_at_once, use_gpu
 from pydeeplab.cli._nets import add_threads_argument, apply_threads
+from pydeeplab.cli._options import add_json_argument, add_out_argument, add_quiet_argument, prints_json, write_json
 from pydeeplab.cli._progress import Progress, format_seconds
 from pydeeplab.cli._scores import score_lines
 from pydeeplab.cli._tables import has_colours
@@ -53,7 +55,7 @@ QUICK_MODEL = "shapes"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("-o", "--out", metavar="DIR", type=Path, default=Path("demo"), help="folder (default: demo)")
+    add_out_argument(parser, "DIR", "folder (default: demo)", type=Path, default=Path("demo"))
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--quick", action="store_true", help="do not train: take the shipped weights")
     how.add_argument("--data-only", action="store_true", help="stop when the scenes are drawn")
@@ -62,9 +64,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scored", type=int, default=40, metavar="N", help="held-out scenes to score (default 40)")
     parser.add_argument("--scenes", type=int, default=4, metavar="N", help="scenes in demo.png (default 4)")
     parser.add_argument("--seed", type=int, default=1, help="determines the scenes and the training (default 1)")
-    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    add_json_argument(parser)
+    add_quiet_argument(parser, "no progress")
     add_threads_argument(parser)
+    add_gpu_argument(parser)
 
 
 class _Stopwatch:
@@ -103,7 +106,8 @@ def run(args: argparse.Namespace) -> int:
     if args.training_scenes < 1:
         raise UsageError(f"--training-scenes must be at least 1, got {args.training_scenes}")
     apply_threads(args)
-    quiet = args.quiet or args.json
+    use_gpu(args.gpu)
+    quiet = args.quiet or prints_json(args)
     solver = None if args.quick else read_recipe(args.out, seed=args.seed, iterations=args.iterations)
     make_folder(args.out)
     scenes, drawn = _draw(args, quiet)
@@ -192,7 +196,7 @@ def _score(
     evaluation = Evaluation(rules, net.variants)
     pictures = pictures_of_list(scenes.held_out_list, scenes.path)
     with Progress(len(pictures), "scoring", quiet=quiet) as progress:
-        for score in score_in_processes(net, rules, pictures):
+        for score in score_in_processes(net, rules, pictures, processes_at_once(None)):
             evaluation.add(score)
             progress.advance()
     command = (
@@ -224,12 +228,11 @@ def _write(
 
 def _print(args: argparse.Namespace, evaluation: Evaluation, steps: list[Step]) -> None:
     report = args.out / "report.html"
-    if args.json:
-        scores: dict[str, Any] = {
-            variant: {"mean_iou": matrix.mean_iou(), "iou": matrix.iou().tolist()}
-            for variant, matrix in evaluation.matrices.items()
-        }
-        print(json_text({**scores, "report": str(report)}))
+    scores: dict[str, Any] = {
+        variant: {"mean_iou": matrix.mean_iou(), "iou": matrix.iou().tolist()}
+        for variant, matrix in evaluation.matrices.items()
+    }
+    if write_json(args, {**scores, "report": str(report)}):
         return
     print("\n".join(score_lines(evaluation, colours=has_colours(sys.stdout))))
     done = [step for step in steps if step.seconds is not None]

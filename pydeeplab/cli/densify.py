@@ -28,10 +28,10 @@ from dataclasses import asdict
 from typing import Any
 
 from pydeeplab.cli._nets import defines_of
+from pydeeplab.cli._options import add_json_argument, add_out_argument, add_quiet_argument, parse_size, write_json
 from pydeeplab.cli._tables import format_table, has_colours, paint
 from pydeeplab.densify import ASPP, WINDOWS, Densified, Head, LargeFOV, LayerReport, Plain, Side, densify
 from pydeeplab.errors import UsageError
-from pydeeplab.json_values import json_text
 from pydeeplab.resources import find_net
 
 EXAMPLES = """\
@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("net", metavar="NET", help="prototxt of a classification net")
     parser.add_argument("weights", metavar="WEIGHTS", nargs="?", help="its weights, of any format")
-    parser.add_argument("-o", "--out", "--output", metavar="DIR", help="folder to write to; made where there is none")
+    add_out_argument(parser, "DIR", "folder to write to; made where there is none", "--output")
     parser.add_argument("--classes", type=int, required=True, metavar="N", help="classes, background included")
     parser.add_argument(
         "--output-stride", type=int, default=8, metavar="N", help="pixels from one score to the next, down to 1 (8)"
@@ -65,10 +65,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice of filters that stay (0)")
     parser.add_argument("--mean", metavar="B,G,R", help="mean that NET's images were less (default: what it says)")
     parser.add_argument("--scale", type=float, metavar="F", help="factor of NET's images (default: what it says, or 1)")
-    parser.add_argument("--input", metavar="HxW", help="image size that NET was trained for, where it does not say")
+    parser.add_argument(
+        "--input-size", "--input", metavar="HxW", help="image size that NET was trained for, where it does not say"
+    )
     parser.add_argument("--define", metavar="NAME=VALUE", action="append", default=[], help="value for ${NAME}")
     parser.add_argument("--dry-run", action="store_true", help="write nothing")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    add_json_argument(parser)
+    add_quiet_argument(parser, "print neither the table nor what was written")
 
 
 def _head(args: argparse.Namespace) -> Head:
@@ -84,15 +87,6 @@ def _mean(text: str | None) -> list[float] | None:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise UsageError(f"--mean wants numbers with commas between, such as 104,117,123; got '{text}'") from None
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    height, cross, width = text.lower().partition("x")
-    if not (height.isdecimal() and (width.isdecimal() or not cross) and 0 < int(height) <= 65535):
-        raise UsageError(f"--input wants HxW, such as 224x224; got '{text}'")
-    return int(height), int(width or height)
 
 
 def _pair(values: Sequence[float] | None) -> str:
@@ -181,12 +175,11 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         mean=_mean(args.mean),
         scale=args.scale,
-        image_size=_size(args.input),
+        image_size=parse_size(args.input_size, "--input-size"),
         defines=defines_of(args),
     )
     files = [] if args.dry_run else [str(path) for path in result.write(args.out)]
-    if args.json:
-        print(json_text(_json(result, files), as_text=True))
+    if write_json(args, _json(result, files), as_text=True) or args.quiet:
         return 0
     colours = has_colours(sys.stdout)
     _print_layers(result, colours)

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydeeplab.backend.cuda.library import Unavailable, load_library
 from pydeeplab.cli._device import add_gpu_argument
-from pydeeplab.json_values import json_text
+from pydeeplab.cli._options import add_json_argument, write_json
 from pydeeplab.threads import get_num_threads, usable_cores
 
 EXAMPLES = """\
@@ -36,7 +36,7 @@ _V4 = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_gpu_argument(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json_argument(parser)
 
 
 def _fields(path: str) -> dict[str, str]:
@@ -107,8 +107,7 @@ def _row(title: str, value: object) -> None:
 def run(args: argparse.Namespace) -> int:
     """Query and print."""
     cpu, blas, gpu = _cpu(), _blas(), _gpu()
-    if args.json:
-        print(json_text({"cpu": cpu, "blas": blas, "gpu": gpu}))
+    if write_json(args, {"cpu": cpu, "blas": blas, "gpu": gpu}):
         return 0
     _row("Device", "CPU")
     _row("Name", f"{cpu['name']} ({cpu['architecture']})")

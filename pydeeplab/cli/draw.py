@@ -11,6 +11,7 @@ import sys
 
 from pydeeplab.analysis.inputs import complete_defines
 from pydeeplab.cli._nets import defines_of, show_notes
+from pydeeplab.cli._options import add_out_argument, add_quiet_argument
 from pydeeplab.draw import RANK_DIRECTIONS, draw_net_to_file, get_pydot_graph
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.proto import read_net
@@ -28,12 +29,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "net", metavar="NET", help="a net prototxt, or the name of one of ours such as voc12/vgg16_aspp_l"
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="the picture; its suffix says the format (default: DOT)")
+    add_out_argument(parser, "FILE", "the picture; its suffix says the format (default: DOT)", "--output")
     parser.add_argument("--phase", choices=("TRAIN", "TEST", "ALL"), default="ALL", help="draw the layers of one phase")
     parser.add_argument("--rankdir", choices=RANK_DIRECTIONS, default="TB", help="direction (default TB, downwards)")
     parser.add_argument(
         "--lr-mult", "--display_lrm", action="store_true", help="show the learning-rate multiplier of layers"
     )
+    add_quiet_argument(parser, "do not say what was converted in an older prototxt")
     parser.add_argument("--define", metavar="NAME=VALUE", action="append", default=[], help="value for ${NAME}")
 
 
@@ -41,10 +43,10 @@ def run(args: argparse.Namespace) -> int:
     """Draw the net."""
     path = find_net(args.net)
     source = read_net(path, defines=complete_defines(path, defines_of(args)))
-    show_notes(source)
+    show_notes(source, quiet=args.quiet)
     phase = {"TRAIN": TRAIN, "TEST": TEST, "ALL": None}[args.phase]
-    if args.output:
-        draw_net_to_file(source, args.output, args.rankdir, phase, args.lr_mult)
+    if args.out:
+        draw_net_to_file(source, args.out, args.rankdir, phase, args.lr_mult)
     else:
         sys.stdout.write(get_pydot_graph(source, args.rankdir, phase=phase, display_lrm=args.lr_mult).to_string())
     return 0

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 
+from pydeeplab.cli._device import add_gpu_argument, use_gpu
 from pydeeplab.cli._nets import add_net_arguments, load_net, read_inputs
+from pydeeplab.cli._options import add_out_argument
 from pydeeplab.compare import dump_script, record, write_dump
 from pydeeplab.errors import UsageError
 from pydeeplab.files import check_target
@@ -26,7 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_net_arguments(parser, engine="CAFFE")
     net = next(a for a in parser._actions if a.dest == "net")
     net.nargs, net.required = "?", False
-    parser.add_argument("-o", "--output", metavar="FILE", help=".npz or .h5 to write")
+    add_gpu_argument(parser)
+    add_out_argument(parser, "FILE", ".npz or .h5 to write", "--output")
     parser.add_argument(
         "--input", metavar="[BLOB=]FILE", action="append", default=[], help=".npy, .npz or an image; else random"
     )
@@ -41,11 +44,13 @@ def run(args: argparse.Namespace) -> int:
     if args.script:
         print(dump_script(), end="")
         return 0
-    if not args.net or not args.output:
+    if not args.net or not args.out:
         raise UsageError("give NET and -o FILE (or --script)")
-    check_target(args.output)
+    check_target(args.out)
+    use_gpu(args.gpu)
     net = load_net(args)
     dump = record(net, read_inputs(net, args.input, args.seed), backward=args.backward, params=args.params)
-    write_dump(args.output, dump)
-    print(f"{args.output}: {sum(1 for _ in dump.items())} arrays")
+    write_dump(args.out, dump)
+    if not args.quiet:
+        print(f"{args.out}: {sum(1 for _ in dump.items())} arrays")
     return 0

@@ -17,7 +17,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from pydeeplab.cli._device import processes_at_once
 from pydeeplab.cli._nets import apply_threads
+from pydeeplab.cli._options import add_json_argument, add_quiet_argument, prints_json, write_json
 from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._results import (
     add_results_arguments,
@@ -37,10 +39,7 @@ from pydeeplab.evaluation.predictors import NetPredictor
 from pydeeplab.evaluation.report import trimap_chart, write_report
 from pydeeplab.evaluation.scoring import Evaluation, PictureScore
 from pydeeplab.evaluation.trimap import AROUND
-from pydeeplab.files import write_text
-from pydeeplab.json_values import json_text
 from pydeeplab.plotting import write_chart
-from pydeeplab.process import default_backend
 
 EXAMPLES = """\
   pydeeplab eval --truth SegmentationClass --ids val.txt --predicted results
@@ -57,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_results_arguments(parser)
     scores = parser.add_argument_group("what comes out")
-    scores.add_argument("--json", metavar="FILE", help="write all scores as JSON; - prints them instead of the table")
+    add_json_argument(scores)
     scores.add_argument(
         "--trimap",
         metavar="FILE",
@@ -85,7 +84,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     scores.add_argument("--save", metavar="DIR", help="write the predicted label maps: DIR/<variant>/<name>.png")
     scores.add_argument("--jobs", type=int, metavar="N", help="pictures at once (default: what is fastest)")
     scores.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
-    scores.add_argument("--quiet", action="store_true", help="no progress")
+    add_quiet_argument(scores, "no progress, and nothing on files that are written")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -105,28 +104,19 @@ def run(args: argparse.Namespace) -> int:
     _check_iterations(args, net)
     if net is not None:
         evaluation = Evaluation(rules, net.variants)
-        results: Iterable[PictureScore] = score_in_processes(net, rules, pictures, _jobs(args))
+        results: Iterable[PictureScore] = score_in_processes(net, rules, pictures, processes_at_once(args.jobs))
     else:
         files = files_of(args, rules.classes)
         evaluation = Evaluation(rules, files.variants)
         pictures = [files.find(picture) for picture in pictures]
         results = score_in_threads(files, rules, pictures, args.jobs)
-    with Progress(len(pictures), "scoring", quiet=args.quiet) as progress:
+    with Progress(len(pictures), "scoring", quiet=args.quiet or prints_json(args)) as progress:
         for score in results:
             evaluation.add(score)
             progress.advance(score.picture.name)
     _write(args, evaluation, net)
     _report_failed(evaluation)
     return 1 if evaluation.failed else 0
-
-
-def _jobs(args: argparse.Namespace) -> int | None:
-    """Processes at once: one where a GPU computes, for it is busy with one."""
-    if not default_backend().startswith("cuda"):
-        return int(args.jobs) if args.jobs else None
-    if (args.jobs or 1) > 1:
-        raise UsageError(f"one process computes on a GPU; leave out --jobs {args.jobs}")
-    return 1
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -136,9 +126,9 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < least:
             raise UsageError(f"--{name.replace('_', '-')} must be at least {least}, got {value}")
-    for name in ("json", "html", "trimap"):
+    for name in ("html", "trimap"):
         target = getattr(args, name)
-        if target and target != "-" and not Path(target).absolute().parent.is_dir():
+        if target and not Path(target).absolute().parent.is_dir():
             raise UsageError(f"--{name} {target}: the folder does not exist")
 
 
@@ -148,16 +138,10 @@ def _check_iterations(args: argparse.Namespace, net: NetPredictor | None) -> Non
 
 
 def _write(args: argparse.Namespace, evaluation: Evaluation, net: NetPredictor | None) -> None:
-    if args.json:
-        document = {"command": "eval", **_settings(args, net), **evaluation.summary()}
-        text = json_text(document) + "\n"
-        if args.json == "-":
-            print(text, end="")
-        else:
-            write_text(args.json, text)
+    printed = write_json(args, {"command": "eval", **_settings(args, net), **evaluation.summary()})
     if not evaluation.scores:  # zeros for all classes would look like a result
         return
-    if args.json != "-":
+    if not printed:
         print("\n".join(score_lines(evaluation, colours=has_colours(sys.stdout))))
     if args.trimap:
         write_chart(args.trimap, trimap_chart(evaluation))

@@ -26,8 +26,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from pydeeplab.cli._device import add_gpu_argument, use_gpu
 from pydeeplab.cli._experiments import entry_of, list_lines, plan_lines, plan_of, result_lines
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
+from pydeeplab.cli._options import add_json_argument, add_out_argument, add_quiet_argument, write_json
 from pydeeplab.cli._tables import has_colours
 from pydeeplab.errors import PydeeplabError, UsageError
 from pydeeplab.experiment import Experiment, find_experiments
@@ -35,7 +37,6 @@ from pydeeplab.experiment.running import in_folder, missing_of, needs_text, run_
 from pydeeplab.experiment.smoke import prepare_smoke, smoke_workspace
 from pydeeplab.experiment.stage import STAGES, Stage, State
 from pydeeplab.experiment.subject import Subject, Workspace
-from pydeeplab.json_values import json_text
 
 EXAMPLES = """\
   pydeeplab experiment list
@@ -54,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("action", choices=("list", "show", "run"), help="what to do")
     parser.add_argument("names", metavar="NAME", nargs="*", help="rows, tables, or TOML files (list: all by default)")
-    parser.add_argument("-o", "--out", metavar="DIR", help=f"the work folder (default: {DEFAULT_FOLDER})")
+    add_out_argument(parser, "DIR", f"the work folder (default: {DEFAULT_FOLDER})")
     parser.add_argument("--root", metavar="DIR", help="the data set's devkit, or DATA_ROOT where lists are there")
     parser.add_argument("--annotations", metavar="DIR", help="what `pydeeplab prepare` takes beside the devkit")
     parser.add_argument("--init", metavar="PATH", help="the weights that training starts from, or a folder of weights")
@@ -79,8 +80,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--smoke", action="store_true", help="try it out on tiny data; without --out in a folder that is removed"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json_argument(parser)
+    add_quiet_argument(parser, "run: no progress, and what stages print only if they fail")
     add_threads_argument(parser)
+    add_gpu_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -88,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
     if args.action != "list" and not (args.names or args.smoke):
         raise UsageError(f"say which: pydeeplab experiment {args.action} NAME; `pydeeplab experiment list` shows all")
     apply_threads(args)
+    use_gpu(args.gpu)
     experiments = sorted(find_experiments(args.names), key=_order)
     with ExitStack() as stack:
         workspace = _workspace(args, stack)
@@ -131,17 +135,14 @@ def _workspace(args: argparse.Namespace, stack: ExitStack) -> Workspace:
 
 def _list(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:
     entries = [entry_of(subject) for subject in subjects]
-    if args.json:
-        print(json_text(entries))
-    else:
+    if not write_json(args, entries):
         print("\n".join(list_lines(entries, has_colours(sys.stdout))))
     return 0
 
 
 def _show(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:
     plans = [plan_of(subject) for subject in subjects]
-    if args.json:
-        print(json_text(plans))
+    if write_json(args, plans):
         return 0
     pages = ["\n".join(plan_lines(p, subjects[0].workspace.folder, has_colours(sys.stdout))) for p in plans]
     print("\n\n".join(pages))
@@ -186,12 +187,13 @@ def _run_first(args: argparse.Namespace, subject: Subject) -> None:
 
 
 def _run_one(args: argparse.Namespace, subject: Subject, until: str) -> None:
-    print(f"{subject.experiment.name}: {subject.experiment.title}", file=sys.stderr)
+    if not args.quiet:
+        print(f"{subject.experiment.name}: {subject.experiment.title}", file=sys.stderr)
     if args.smoke:
         prepare_smoke(subject)
     if STAGES.index(until) >= STAGES.index("crf"):
         _run_first(args, subject)
-    if args.smoke:
+    if args.smoke or args.quiet:
         run_experiment(subject, _quiet_runner, start=args.start, until=until, again=args.again)
     else:
         run_experiment(subject, _runner, start=args.start, until=until, again=args.again, tell=_tell)
@@ -209,9 +211,7 @@ def _run(args: argparse.Namespace, subjects: Sequence[Subject]) -> int:
             failed[subject.experiment.name] = str(error)
             print(f"pydeeplab: error: {error}", file=sys.stderr)
     entries = [entry_of(subject) for subject in subjects]
-    if args.json:
-        print(json_text([{**e, "error": failed.get(e["name"], "")} for e in entries]))
-    else:
+    if not write_json(args, [{**e, "error": failed.get(e["name"], "")} for e in entries]):
         print("\n".join(result_lines(entries, failed, not args.smoke, has_colours(sys.stdout))))
         if args.smoke:
             print("\nTried out on drawn pictures with narrow nets: the numbers say only that every step works.")

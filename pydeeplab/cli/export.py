@@ -14,9 +14,9 @@ import argparse
 from typing import Any
 
 from pydeeplab.cli._nets import add_net_arguments, load_net
+from pydeeplab.cli._options import add_json_argument, parse_size, prints_json, write_json
 from pydeeplab.errors import UsageError
 from pydeeplab.export import check_onnx, export_onnx
-from pydeeplab.json_values import json_text
 from pydeeplab.net import Net
 
 EXAMPLES = """\
@@ -37,26 +37,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tolerance", type=float, default=1e-4, help="for --check: largest error over the largest value (1e-4)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json_argument(parser)
 
 
-def _resize(net: Net, text: str) -> None:
-    height, cross, width = text.partition("x")
-    if not (cross and height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        raise UsageError(f"--input-size wants HxW such as 321x321, got '{text}'")
+def _resize(net: Net, size: tuple[int, int]) -> None:
     images = [net.blobs[name] for name in net.inputs if len(net.blobs[name].shape) == 4]
     if not images:
         raise UsageError("--input-size: the net has no input of 4 axes")
     for blob in images:
-        blob.reshape(*blob.shape[:2], int(height), int(width))
+        blob.reshape(*blob.shape[:2], *size)
     net.reshape()
 
 
 def run(args: argparse.Namespace) -> int:
     """Export, and check if asked."""
+    size = parse_size(args.input_size, "--input-size")
     net = load_net(args, keep="outputs")
-    if args.input_size:
-        _resize(net, args.input_size)
+    if size is not None:
+        _resize(net, size)
     graph = export_onnx(net, args.onnx, opset=args.opset, dynamic=args.dynamic)
     result: dict[str, Any] = {
         "file": args.onnx,
@@ -66,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
         "inputs": {value.name: value.shape for value in graph.inputs},
         "outputs": {value.name: value.shape for value in graph.outputs},
     }
-    if not args.json:
+    text = not (args.quiet or prints_json(args))
+    if text:
         print(f"{args.onnx}: {len(graph.operations)} operations, {graph.nbytes / 1e6:.1f} MB of parameters")
         for kind in ("inputs", "outputs"):
             print(f"  {kind}: " + ", ".join(f"{name} {'x'.join(map(str, s))}" for name, s in result[kind].items()))
@@ -75,10 +74,9 @@ def run(args: argparse.Namespace) -> int:
         errors = check_onnx(args.onnx, net)
         failed = not all(error.relative <= args.tolerance for error in errors)
         result["check"] = {error.name: float(error.relative) for error in errors}
-        if not args.json:
+        if text or (failed and not prints_json(args)):
             for error in errors:
                 print(f"  ONNX Runtime: {error.name} differs by {error.relative:.3g} of its largest value")
             print("  they DIFFER" if failed else f"  all within {args.tolerance:g}")
-    if args.json:
-        print(json_text(result))
+    write_json(args, result)
     return 1 if failed else 0

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.cli._database import check_backend, create_database
-from pydeeplab.cli._device import use_gpu
+from pydeeplab.cli._device import add_gpu_argument, use_gpu
 from pydeeplab.cli._nets import add_threads_argument, apply_threads
+from pydeeplab.cli._options import add_quiet_argument
 from pydeeplab.cli._progress import Progress
 from pydeeplab.errors import UsageError, did_you_mean
 from pydeeplab.files import atomic_path
@@ -47,6 +48,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("device_id", metavar="DEVICE_ID", nargs="?", help="which GPU (default 0)")
     parser.add_argument("--engine", choices=ENGINES, default="DEFAULT", help="convolution engine (default DEFAULT)")
     add_threads_argument(parser)
+    add_gpu_argument(parser)
+    add_quiet_argument(parser)
 
 
 def _write_datums(path: str, items: NDArray[np.float32]) -> None:
@@ -74,9 +77,9 @@ def _write(path: str, blob: str, items: NDArray[np.float32], kind: str) -> None:
                     file[blob] = items
 
 
-def _collect(net: Net, blobs: list[str], batches: int) -> list[NDArray[np.float32]]:
+def _collect(net: Net, blobs: list[str], batches: int, quiet: bool) -> list[NDArray[np.float32]]:
     found: list[list[NDArray[np.float32]]] = [[] for _ in blobs]
-    with Progress(batches, "batches") as progress:
+    with Progress(batches, "batches", quiet=quiet) as progress:
         for _ in range(batches):
             net.forward()
             for name, items in zip(blobs, found, strict=True):
@@ -106,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         if Path(output).exists():
             raise UsageError(f"'{output}' exists already; remove it, or choose another name")
     apply_threads(args)
-    use_gpu((args.device_id or "0") if args.device.upper() == "GPU" else None)
+    use_gpu(args.gpu or ((args.device_id or "0") if args.device.upper() == "GPU" else None))
     net = Net(find_net(args.net, "test"), TEST, engine=args.engine, weights=args.weights)
     if net.inputs:
         raise UsageError(
@@ -116,7 +119,9 @@ def run(args: argparse.Namespace) -> int:
     for name in blobs:
         if name not in net.blobs:
             raise UsageError(f"unknown feature blob name '{name}'.{did_you_mean(name, net.blobs)}")
-    for name, output, items in zip(blobs, outputs, _collect(net, blobs, args.batches), strict=True):
+    found = _collect(net, blobs, args.batches, args.quiet)
+    for name, output, items in zip(blobs, outputs, found, strict=True):
         _write(output, name, items, args.format)
-        print(f"Extracted features of {len(items)} query images for feature blob {name}: {output}")
+        if not args.quiet:
+            print(f"Extracted features of {len(items)} query images for feature blob {name}: {output}")
     return 0

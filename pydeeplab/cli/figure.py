@@ -16,6 +16,9 @@ and DIR/index.html with all that this call drew. What there is to draw (in brack
 Results are label maps in folders (--predicted, once for each result, with names), or those of a net before and after
 its CRF; the truth comes from a list or a folder, as for `pydeeplab eval`. Without any of these, --scenes draws from
 scenes that pydeeplab makes itself. `pydeeplab draw` draws nets.
+
+A picture that cannot be scored, or a figure that cannot be drawn, does not stop the others: it is named, and the exit
+code is 1.
 """
 
 from __future__ import annotations
@@ -28,8 +31,9 @@ from pathlib import Path
 
 from pydeeplab.cli._figures import Material
 from pydeeplab.cli._nets import apply_threads
+from pydeeplab.cli._options import add_json_argument, add_out_argument, add_quiet_argument, write_json
 from pydeeplab.cli._results import add_results_arguments
-from pydeeplab.errors import UsageError
+from pydeeplab.errors import DataError, PydeeplabError, UsageError
 from pydeeplab.evaluation.trimap import AROUND
 from pydeeplab.figures import (
     Figure,
@@ -46,7 +50,6 @@ from pydeeplab.figures import (
 )
 from pydeeplab.figures.panels import CHOICES
 from pydeeplab.files import make_folder, write_text
-from pydeeplab.json_values import json_text
 
 EXAMPLES = """\
   pydeeplab figure all --scenes 12 -o figures
@@ -96,7 +99,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "names_of_figures", metavar="NAME", nargs="+", choices=[*FIGURES, "all"], help="which figures: see above"
     )
-    parser.add_argument("-o", "--out", metavar="DIR", default="figures", help="folder for them (default: figures)")
+    add_out_argument(parser, "DIR", "folder for them (default: figures)", default="figures")
     add_results_arguments(parser)
     drawn = parser.add_argument_group("what is drawn")
     drawn.add_argument(
@@ -125,8 +128,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     files.add_argument("--small", action="store_true", help="PNGs with at most 256 colours, for web pages")
     files.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
     files.add_argument("--jobs", type=int, metavar="N", help="pictures at once (default: what is fastest)")
-    files.add_argument("--quiet", action="store_true", help="no progress, no list of files")
-    files.add_argument("--json", action="store_true", help="print titles, captions and files as JSON")
+    add_json_argument(files)
+    add_quiet_argument(files, "no progress, no list of files")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -135,39 +138,52 @@ def run(args: argparse.Namespace) -> int:
     apply_threads(args)
     with tempfile.TemporaryDirectory() as folder:
         material = Material(args, Path(folder))
-        figures = _draw(args, material)
-        settings = material.settings
+        figures, not_drawn = _draw(args, material)
+        settings, not_scored = material.settings, material.not_scored
     out = make_folder(args.out)
     written = {}
     for figure in figures:
         colours = 256 if args.small else None
         written[figure.name] = write_figure(figure, out, formats, scale=args.resolution, colours=colours)
     write_text(out / "index.html", build_page(figures, settings=settings))
-    if args.json:
-        drawn = [
-            {"name": f.name, "title": f.title, "caption": f.caption, "files": [str(p) for p in written[f.name]]}
-            for f in figures
-        ]
-        print(json_text({"figures": drawn, "page": str(out / "index.html")}))
-    elif not args.quiet:
+    drawn = [
+        {"name": f.name, "title": f.title, "caption": f.caption, "files": [str(p) for p in written[f.name]]}
+        for f in figures
+    ]
+    missing = {"not_drawn": not_drawn, "not_scored": {s.picture.name: s.error for s in not_scored}}
+    if not (write_json(args, {"figures": drawn, "page": str(out / "index.html"), **missing}) or args.quiet):
         for figure in figures:
             print(f"{figure.name}: {', '.join(str(path) for path in written[figure.name])}")
         print(f"page: {out / 'index.html'}")
-    return 0
+    return 1 if not_drawn or not_scored else 0
 
 
-def _draw(args: argparse.Namespace, material: Material) -> list[Figure]:
-    """The figures asked for; with ``all``, those for which there is what they need."""
-    if "all" not in args.names_of_figures:
-        return [FIGURES[name](args, material) for name in dict.fromkeys(args.names_of_figures)]
-    figures = []
-    for name, draw in FIGURES.items():
-        lacking = material.lacking(name)
-        if lacking is None:
-            figures.append(draw(args, material))
-        elif not args.quiet:
-            print(f"{name}: left out, {lacking}", file=sys.stderr)
-    return figures
+def _draw(args: argparse.Namespace, material: Material) -> tuple[list[Figure], dict[str, str]]:
+    """The figures asked for, and what went wrong with those that their pictures or files do not allow.
+
+    With ``all``, those are asked for for which there is what they need.
+    """
+    everything = "all" in args.names_of_figures
+    names = list(FIGURES if everything else dict.fromkeys(args.names_of_figures))
+    figures: list[Figure] = []
+    failed: dict[str, str] = {}
+    for name in names:
+        try:
+            lacking = material.lacking(name) if everything else None
+            if lacking is None:
+                figures.append(FIGURES[name](args, material))
+            elif not args.quiet:
+                print(f"{name}: left out, {lacking}", file=sys.stderr)
+        except UsageError:
+            raise
+        except PydeeplabError as error:
+            if len(names) == 1:
+                raise
+            failed[name] = str(error)
+            print(f"not drawn: {name}: {error}", file=sys.stderr)
+    if not figures:
+        raise DataError("no figure could be drawn")
+    return figures, failed
 
 
 def _check(args: argparse.Namespace) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydeeplab.cli._options import add_json_argument, add_out_argument, add_quiet_argument, write_json
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.errors import DataError, UsageError
-from pydeeplab.json_values import json_text
 from pydeeplab.plotting import Chart, Series, TrainingLog, read_log, write_chart
 from pydeeplab.plotting.chart import COLOURS
 from pydeeplab.plotting.write import SUFFIXES
@@ -34,7 +34,7 @@ WHAT = {"loss": "loss", "lr": "learning rate", "score": "score"}
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("logs", metavar="LOG", nargs="+", help="training logs")
-    parser.add_argument("-o", "--out", metavar="FILE", help=f"write a chart: {', '.join(SUFFIXES)}")
+    add_out_argument(parser, "FILE", f"write a chart: {', '.join(SUFFIXES)}")
     parser.add_argument("--what", choices=tuple(WHAT), default="loss", help="what to plot (default loss)")
     parser.add_argument(
         "--smooth", type=int, default=1, metavar="N", help="mean of N displayed values, with the raw ones behind it"
@@ -43,7 +43,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-scale", action="store_true", help="logarithmic vertical axis")
     parser.add_argument("--title", default="", help="of the chart")
     parser.add_argument("--size", metavar="WxH", default="760x440", help="of the chart (default 760x440)")
-    parser.add_argument("--json", action="store_true", help="print the table as JSON")
+    add_json_argument(parser)
+    add_quiet_argument(parser, "do not say what was written")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,9 +56,11 @@ def run(args: argparse.Namespace) -> int:
     labels = _labels([log.path for log in logs])
     if args.out:
         write_chart(args.out, _chart(args, dict(zip(labels, logs, strict=True))), width, height)
-        print(f"wrote {args.out}", file=sys.stderr)
-    if args.json or not args.out:
-        _print_table(labels, logs, args.json)
+        if not args.quiet:
+            print(f"wrote {args.out}", file=sys.stderr)
+    entries = [_summary(label, log) for label, log in zip(labels, logs, strict=True)]
+    if not (write_json(args, entries) or args.out):
+        _print_table(entries)
     return 0
 
 
@@ -111,11 +114,7 @@ def _last(curve: dict[int, float]) -> float:
     return curve[max(curve)] if curve else math.nan
 
 
-def _print_table(labels: list[str], logs: list[TrainingLog], as_json: bool) -> None:
-    entries = [_summary(label, log) for label, log in zip(labels, logs, strict=True)]
-    if as_json:
-        print(json_text(entries))
-        return
+def _print_table(entries: list[dict[str, Any]]) -> None:
     header = ["log", "net", "iterations", "last loss", "lowest loss", "at", "lr", "iter/s", "last scores"]
     rows = [
         [

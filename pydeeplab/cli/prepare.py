@@ -22,10 +22,10 @@ import argparse
 import sys
 from typing import Any
 
+from pydeeplab.cli._options import add_json_argument, add_out_argument, add_quiet_argument, prints_json, write_json
 from pydeeplab.cli._progress import TaskProgress
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.errors import UsageError, counted
-from pydeeplab.json_values import json_text
 from pydeeplab.prepare import DATASETS, Prepared, prepare
 
 EXAMPLES = """\
@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "dataset", metavar="DATASET", choices=names, type=lambda t: t.replace("_", "-"), help=", ".join(names)
     )
     parser.add_argument("--root", metavar="DIR", required=True, help="the devkit's folder")
-    parser.add_argument("-o", "--out", metavar="DIR", default=".", help="where nets will be run from (default: here)")
+    add_out_argument(parser, "DIR", "where nets will be run from (default: here)", default=".")
     parser.add_argument(
         "--annotations", metavar="DIR", help="SBD, PASCAL-Context, Annotations_Part, gtFine (default: near the devkit)"
     )
@@ -59,8 +59,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", "--workers", dest="workers", type=int, metavar="N", help="processes at once (default: all cores)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--quiet", action="store_true", help="no progress, and problems only")
+    add_json_argument(parser)
+    add_quiet_argument(parser, "no progress, and problems only")
     context = parser.add_argument_group("pascal-context")
     context.add_argument(
         "--class-order", metavar="FILE", help="order of the classes: 'number: name' per line (default: alphabetical)"
@@ -91,14 +91,12 @@ def run(args: argparse.Namespace) -> int:
         check=args.check,
         fast=args.fast,
         workers=args.workers,
-        watch=TaskProgress(args.quiet or args.json),
+        watch=TaskProgress(args.quiet or prints_json(args)),
         **_options(args),
     )
-    if args.json:
-        print(json_text(prepared.to_json()))
-    elif not args.quiet:
-        print("\n".join(_lines(prepared, colours=has_colours(sys.stdout))))
-    if not args.json:
+    if not write_json(args, prepared.to_json()):
+        if not args.quiet:
+            print("\n".join(_lines(prepared, colours=has_colours(sys.stdout))))
         _report_problems(prepared)
     return 0 if prepared.ok else 1
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.cli._lists import add_list_arguments, listed_images
 from pydeeplab.cli._nets import apply_threads
+from pydeeplab.cli._options import add_json_argument, add_out_argument, add_quiet_argument, prints_json, write_json
 from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._segmenter import (
     DEFAULT_CRF,
@@ -38,7 +39,6 @@ from pydeeplab.data.images import IMAGE_SUFFIXES, read_image
 from pydeeplab.data.palette import write_png
 from pydeeplab.errors import PydeeplabError, UsageError, counted
 from pydeeplab.files import atomic_path, make_folder
-from pydeeplab.json_values import json_text
 from pydeeplab.segmentation import Segmentation, Segmenter
 
 EXAMPLES = """\
@@ -57,9 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("images", metavar="IMAGE", nargs="*", help="pictures, folders of pictures, or quoted patterns")
     add_list_arguments(parser)
-    parser.add_argument(
-        "-o", "--out", metavar="DIR", default="segmented", help="folder for results (default: segmented)"
-    )
+    add_out_argument(parser, "DIR", "folder for results (default: segmented)", default="segmented")
 
     add_segmenter_arguments(parser)
     outputs = parser.add_argument_group("what comes out")
@@ -78,8 +76,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="colours: one of these sets, a file with 'R G B' per line, or 'none' (grey PNGs)",
     )
     outputs.add_argument("--skip-done", action="store_true", help="leave out pictures whose label map is there")
-    outputs.add_argument("--json", action="store_true", help="print the summary as JSON")
-    outputs.add_argument("--quiet", action="store_true", help="print no summary of pictures that went well")
+    add_json_argument(outputs)
+    add_quiet_argument(outputs, "no progress, no table of pictures that went well")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -98,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     make_folder(out)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
-    with Progress(len(files), "segmenting", quiet=len(files) == 1) as progress:
+    with Progress(len(files), "segmenting", quiet=len(files) == 1 or args.quiet or prints_json(args)) as progress:
         for file, name in zip(files, results, strict=True):
             try:
                 done.append(_segment(args, segmenter, file, out / name))
@@ -200,9 +198,8 @@ def _write(args: argparse.Namespace, result: Segmentation, image: NDArray[np.uin
 
 
 def _report(args: argparse.Namespace, done: list[dict[str, Any]], failed: list[dict[str, str]]) -> None:
-    if args.json:
-        print(json_text({"images": done, "errors": failed}))
-    elif done and not args.quiet:
+    printed = write_json(args, {"images": done, "errors": failed})
+    if done and not (printed or args.quiet):
         rows = [
             [
                 item["image"],

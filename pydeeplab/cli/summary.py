@@ -19,16 +19,15 @@ from dataclasses import asdict
 
 from pydeeplab.analysis import LayerSummary, NetSummary, Parameters, read_without_files, summarise
 from pydeeplab.cli._nets import defines_of
+from pydeeplab.cli._options import add_json_argument, parse_size, write_json
 from pydeeplab.cli._tables import format_table, has_colours, paint
-from pydeeplab.errors import UsageError
-from pydeeplab.json_values import json_text
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
 from pydeeplab.resources import find_net
 
 EXAMPLES = """\
   pydeeplab summary voc12/vgg16_largefov
-  pydeeplab summary voc12/resnet101_aspp_msc --input 321x481
+  pydeeplab summary voc12/resnet101_aspp_msc --input-size 321x481
   pydeeplab summary prototxt/voc12/vgg16_aspp_l/train.prototxt --phase TRAIN --full
   pydeeplab summary train.prototxt --define NUM_LABELS=21 --json
 """
@@ -43,28 +42,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--level", type=int, default=0, help="level of the net's state")
     parser.add_argument("--stage", action="append", default=[], help="a stage of the net's state; may be repeated")
     parser.add_argument("--define", metavar="NAME=VALUE", action="append", default=[], help="value for ${NAME}")
-    parser.add_argument("--input", metavar="HxW", help="height and width of the images (default: what the net says)")
+    parser.add_argument(
+        "--input-size", "--input", metavar="HxW", help="height and width of the images (default: what the net says)"
+    )
     parser.add_argument("--full", action="store_true", help="a row for every layer, also in-place and Split layers")
-    parser.add_argument("--json", action="store_true", help="print JSON: every layer, numbers unrounded")
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    parts = text.lower().split("x")
-    if len(parts) == 1:
-        parts *= 2
-    try:
-        height, width = (int(part) for part in parts)
-    except ValueError:
-        height = width = 0
-    if height < 1 or width < 1:
-        raise UsageError(f"--input wants HxW, such as 513x513; got '{text}'")
-    return height, width
+    add_json_argument(parser)
 
 
 def _summary(args: argparse.Namespace) -> NetSummary:
-    source = read_without_files(find_net(args.net), defines=defines_of(args), image_size=_size(args.input))
+    size = parse_size(args.input_size, "--input-size")
+    source = read_without_files(find_net(args.net), defines=defines_of(args), image_size=size)
     phase = TRAIN if args.phase == "TRAIN" else TEST
     return summarise(Net.from_source(source, phase, level=args.level, stages=args.stage), source.notes)
 
@@ -188,8 +175,7 @@ def _json(summary: NetSummary) -> dict[str, object]:
 def run(args: argparse.Namespace) -> int:
     """Print the summary."""
     summary = _summary(args)
-    if args.json:
-        print(json_text(_json(summary)))
+    if write_json(args, _json(summary)):
         return 0
     colours = has_colours(sys.stdout)
     print(f"{paint(summary.name or args.net, 'bold', colours)}, phase {summary.phase}")

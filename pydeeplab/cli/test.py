@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from pydeeplab.cli._device import add_gpu_argument, use_gpu
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
+from pydeeplab.cli._options import add_json_argument, add_quiet_argument, prints_json, write_json
 from pydeeplab.cli._spellings import split_stages
 from pydeeplab.errors import UsageError
-from pydeeplab.json_values import json_text
 from pydeeplab.layer import TEST
 from pydeeplab.net import ENGINES, Net
 from pydeeplab.resources import find_net
@@ -44,7 +44,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--define", metavar="NAME=VALUE", action="append", default=[], help="value for ${NAME} in the prototxt"
     )
     add_threads_argument(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json_argument(parser)
+    add_quiet_argument(parser, "print the means only, not every batch")
 
 
 @dataclass
@@ -130,14 +131,12 @@ def run(args: argparse.Namespace) -> int:
             "with data layers, or run a deploy net with `pydeeplab segment` or `pydeeplab extract-features`"
         )
     net.copy_from(args.weights)
-    if not args.json:
-        print("Use CPU.")
+    if not (args.quiet or prints_json(args)):
+        print("Use GPU." if net.backend.name.startswith("cuda") else "Use CPU.")
         print(f"Running for {args.iterations} iterations.")
-    loss, outputs = _run_batches(net, args.iterations, args.json)
-    if args.json:
-        means = {o.name: (o.total / args.iterations).tolist() for o in outputs}
-        last = {o.name: o.last.tolist() for o in outputs}
-        print(json_text({"iterations": args.iterations, "loss": loss, "means": means, "last": last}))
-    else:
+    loss, outputs = _run_batches(net, args.iterations, args.quiet or prints_json(args))
+    means = {o.name: (o.total / args.iterations).tolist() for o in outputs}
+    last = {o.name: o.last.tolist() for o in outputs}
+    if not write_json(args, {"iterations": args.iterations, "loss": loss, "means": means, "last": last}):
         _print_means(loss, outputs, args.iterations)
     return 0

@@ -23,10 +23,10 @@ from typing import Any
 from pydeeplab.analysis import without_data_layers
 from pydeeplab.cli._device import add_gpu_argument, memory_line, use_gpu
 from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of
+from pydeeplab.cli._options import add_json_argument, parse_size, prints_json, write_json
 from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._spellings import split_stages
 from pydeeplab.errors import UsageError, counted
-from pydeeplab.json_values import json_text
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
 from pydeeplab.proto import read_net
@@ -56,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lean", action="store_true", help="keep the outputs only (implies --forward-only)")
     parser.add_argument("--input-size", metavar="HxW", help="height and width of the image inputs")
     parser.add_argument("--why", action="store_true", help="say why each convolution computes as it does")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json_argument(parser)
 
 
 @dataclass
@@ -150,6 +150,13 @@ def _print(timings: list[_Timing], backward: bool, threads: int, net: Net, why: 
         print(line)
 
 
+def _document(timings: list[_Timing], net: Net, engine: str) -> dict[str, Any]:
+    rows = [{**asdict(t), "forward": _mean_ms(t.forward), "backward": _mean_ms(t.backward)} for t in timings]
+    memory = net.backend.memory_use()
+    document = {"unit": "ms", "backend": net.backend.name, "threads": get_num_threads(), "engine": engine}
+    return document | ({"device_memory": memory} if memory else {}) | {"layers": rows}
+
+
 def _print_as_caffe(timings: list[_Timing], backward: bool, loss: float, total: float) -> None:
     """What `caffe time` logs; ``total`` in seconds."""
     runs = len(timings[0].forward)
@@ -188,13 +195,7 @@ def _resolve(args: argparse.Namespace) -> None:
 
 
 def _build(args: argparse.Namespace) -> Net:
-    size = None
-    if args.input_size is not None:
-        try:
-            height, width = (int(v) for v in args.input_size.lower().split("x"))
-        except ValueError:
-            raise UsageError(f"--input-size wants HxW, such as 513x513; got '{args.input_size}'") from None
-        size = (height, width)
+    size = parse_size(args.input_size, "--input-size")
     source = without_data_layers(read_net(find_net(args.net), defines=defines_of(args)), image_size=size)
     if not any(layer.type.endswith("Loss") or layer.loss_weight for layer in source.param.layer):
         source.param.force_backward = True
@@ -219,15 +220,12 @@ def run(args: argparse.Namespace) -> int:
     seed_inputs(net)
     backward = not (args.forward_only or args.lean)
     start = time.perf_counter()
-    with Progress(args.iterations + 1, "running", quiet=args.json) as progress:
+    with Progress(args.iterations + 1, "running", quiet=args.quiet or prints_json(args)) as progress:
         timings = _measure(net, args.iterations, backward, progress)
     elapsed = time.perf_counter() - start
-    if args.json:
-        rows = [{**asdict(t), "forward": _mean_ms(t.forward), "backward": _mean_ms(t.backward)} for t in timings]
-        document = {"unit": "ms", "backend": net.backend.name, "threads": get_num_threads(), "engine": args.engine}
-        memory = net.backend.memory_use()
-        print(json_text(document | ({"device_memory": memory} if memory else {}) | {"layers": rows}))
-    elif args.model:
+    if write_json(args, _document(timings, net, args.engine)):
+        return 0
+    if args.model:
         _print_as_caffe(timings, backward, 0.0 if args.lean else sum(node.loss() for node in net.nodes), elapsed)
     else:
         _print(timings, backward, get_num_threads(), net, args.why)

@@ -30,6 +30,7 @@ from typing import IO
 from pydeeplab.cli._device import add_gpu_argument, memory_line, use_gpu
 from pydeeplab.cli._findings import report_lines
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
+from pydeeplab.cli._options import add_quiet_argument
 from pydeeplab.cli._progress import Progress, TaskProgress
 from pydeeplab.cli._spellings import split_stages
 from pydeeplab.cli._tables import has_colours
@@ -81,7 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log", metavar="FILE", help="log file, added to (default <snapshot_prefix>.log)")
     parser.add_argument("--no-log", action="store_true", help="write no log file")
     parser.add_argument("--json-log", metavar="FILE", help="also log as JSON, one object per line, added to")
-    parser.add_argument("--quiet", action="store_true", help="show neither progress nor log, only warnings")
+    add_quiet_argument(parser, "no progress, no log on the terminal: only warnings")
 
 
 class _Bar(Observer):

@@ -14,6 +14,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from pydeeplab.cli._options import add_quiet_argument
 from pydeeplab.errors import PrototxtError, UsageError
 from pydeeplab.files import check_target, write_bytes
 from pydeeplab.proto import caffe_pb2, parse_binary_net, parse_net, parse_solver, write_text
@@ -38,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--define", metavar="NAME=VALUE", action="append", default=[], help="a value for ${NAME} in IN; repeatable"
     )
     parser.add_argument("--solver", action="store_true", help="IN is a solver (text is recognised by itself)")
+    add_quiet_argument(parser, "do not say what was converted and written")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--binary", action="store_true", help="write binary; without this OUT is of IN's kind")
     form.add_argument("--text", action="store_true", help="write text, even if IN is binary")
@@ -56,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
         message, notes = _from_text(decode_text(data, name), name, parse_defines(args.define), args.solver)
     as_binary = args.binary or (binary and not args.text)
     write_bytes(args.target, message.SerializeToString() if as_binary else write_text(message).encode())
+    if args.quiet:
+        return 0
     for note in notes:
         print(note, file=sys.stderr)
     print(f"{args.target}: {_summary(message)} in the current format, {'binary' if as_binary else 'text'}")

@@ -134,7 +134,7 @@ def _map_shape(site: Site, subject: Subject) -> tuple[int, int, int]:
             return shape
     raise site.error(
         f"sees {_size(site)} values, but the map before it, '{subject.last}', has {channels} x {height} x {width}: it "
-        "cannot become a convolution. State the size that the net was trained for: --input HxW."
+        "cannot become a convolution. State the size that the net was trained for: --input-size HxW."
     )
 
 

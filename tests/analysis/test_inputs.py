@@ -62,7 +62,7 @@ def test_a_given_size_takes_the_place_of_others() -> None:
 
 @pytest.mark.parametrize("kind", ["ImageSegData", "HDF5Data", "MatRead", "Python"])
 def test_an_unknown_size_must_be_given(kind: str) -> None:
-    with pytest.raises(UsageError, match=rf"layer 'd' \({kind}\).*--input HxW"):
+    with pytest.raises(UsageError, match=rf"layer 'd' \({kind}\).*--input-size HxW"):
         _shapes(f'layer {{ name: "d" type: "{kind}" top: "a" top: "b" }}')
 
 

@@ -87,8 +87,8 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["voc12/vgg16_largefow"], "Did you mean 'voc12/vgg16_largefov'"),
-        (["voc12/vgg16_largefov", "--input", "513,513"], "--input wants HxW, such as 513x513; got '513,513'"),
-        (["voc12/vgg16_largefov", "--input", "0x9"], "--input wants HxW"),
+        (["voc12/vgg16_largefov", "--input", "513,513"], "--input-size wants HxW, such as 513x513; got '513,513'"),
+        (["voc12/vgg16_largefov", "--input", "0x9"], "--input-size wants HxW"),
         (["voc12/vgg16_largefov", "--define", "A"], "--define wants NAME=VALUE, got 'A'"),
     ],
 )
@@ -107,7 +107,7 @@ def test_template_without_its_numbers(capsys: pytest.CaptureFixture[str], tmp_pa
     assert main(["summary", str(net), "--input", "9x9"]) == 1
     assert "--define NUM_LABELS=value" in capsys.readouterr().err
     assert main(["summary", str(net), "--define", "NUM_LABELS=21"]) == 2
-    assert "say it: --input HxW" in capsys.readouterr().err
+    assert "say it: --input-size HxW" in capsys.readouterr().err
     lines = _lines(capsys, str(net), "--define", "NUM_LABELS=21", "--define", "EXP=voc12", "--input", "9")
     assert _row(lines, "fc8_voc12") == "fc8_voc12 Convolution 1x21x9x9 1x1 1 1 84 0.0 0.0"
 

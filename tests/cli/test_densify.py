@@ -89,7 +89,7 @@ def test_weights_that_lack_layers_are_named(
         ([], "-o DIR"),
         (["--dry-run", "--largefov", "3:12"], "KxK:RATE:CHANNELS"),
         (["--dry-run", "--aspp", "six"], "RATE,RATE"),
-        (["--dry-run", "--input", "0x5"], "--input wants HxW"),
+        (["--dry-run", "--input", "0x5"], "--input-size wants HxW"),
         (["--dry-run", "--mean", "a,b"], "--mean wants numbers"),
         (["--dry-run", "--output-stride", "64"], "--output-stride can be 1, 2, 4, 8, 16, 32"),
         (["--dry-run", "--rate", "0"], "rate must be at least 1"),

@@ -158,9 +158,32 @@ def test_what_makes_no_sense(
 
 def test_a_missing_result_is_told(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
     (studio.folder / "rough" / "s1.png").unlink()
-    assert studio.run("panels", *studio.results) == 0
-    assert "not scored: s1: label" in capsys.readouterr().err
+    assert studio.run("panels", "trimap", *studio.results, "--json") == 1
+    said = capsys.readouterr()
+    assert said.err.count("not scored: s1: label") == 1
     assert "1 picture could not be scored" in (studio.out / "index.html").read_text()
+    assert list(json.loads(said.out)["not_scored"]) == ["s1"]
+
+
+def test_a_figure_that_cannot_be_drawn_stops_no_other(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    damaged = studio.folder / "damaged.png"
+    damaged.write_bytes(b"no picture")
+    assert studio.run("atrous", "trimap", *studio.results, "--image", damaged, "--json") == 1
+    said = capsys.readouterr()
+    assert "not drawn: atrous: " in said.err
+    document = json.loads(said.out)
+    assert list(document["not_drawn"]) == ["atrous"]
+    assert [figure["name"] for figure in document["figures"]] == ["trimap"]
+    assert "trimap.png" in studio.written()
+    assert "atrous.png" not in studio.written()
+
+
+def test_no_figure_can_be_drawn(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    damaged = studio.folder / "damaged.png"
+    damaged.write_bytes(b"no picture")
+    assert studio.run("atrous", "aspp", "--image", damaged) == 1
+    assert "no figure could be drawn" in capsys.readouterr().err
+    assert not studio.out.exists()
 
 
 def test_no_picture_can_be_scored(studio: Studio, capsys: pytest.CaptureFixture[str]) -> None:

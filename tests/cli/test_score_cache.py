@@ -12,7 +12,7 @@ from pydeeplab.data.palette import write_png
 from pydeeplab.errors import UsageError
 from pydeeplab.evaluation.pictures import Picture
 from pydeeplab.evaluation.predictors import NetPredictor
-from tests.crf.test_search_command import NET
+from tests.crf_search.test_command import NET
 
 
 def unwatched(label: str, done: int, total: int) -> None:

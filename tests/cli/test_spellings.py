@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from pydeeplab.cli._spellings import positionals_first, split_stages, translate
+from pydeeplab.cli._spellings import join_json, positionals_first, split_stages, translate
 
 
 @pytest.fixture
@@ -17,6 +17,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--sigint-effect")
     made.add_argument("--gray", action="store_true")
     made.add_argument("--check-size", action="store_true")
+    made.add_argument("--json", nargs="?")
     return made
 
 
@@ -58,6 +59,8 @@ def test_stages() -> None:
         ("net -oout weights", "net -oout weights"),
         ("net --model", "net --model"),
         ("- --gray -5", "- --gray -5"),
+        ("net --json=- weights", "net weights --json=-"),
+        ("net --json weights", "net --json weights"),
     ],
 )
 def test_positionals_go_first_where_options_are_known(
@@ -69,3 +72,28 @@ def test_positionals_go_first_where_options_are_known(
 def test_the_rest_of_a_line_keeps_its_order(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("script", nargs=argparse.REMAINDER)
     assert positionals_first(["x.py", "--gray", "y"], parser) == ["x.py", "--gray", "y"]
+
+
+@pytest.mark.parametrize(
+    ("given", "alone", "beside_pictures"),
+    [
+        ("--json", "--json=-", "--json=-"),
+        ("--json -", "--json=-", "--json=-"),
+        ("--json out.json", "--json=out.json", "--json=out.json"),
+        ("--json scores", "--json=scores", "--json=- scores"),
+        ("--json=scores", "--json=scores", "--json=scores"),
+        ("--json --gray", "--json=- --gray", "--json=- --gray"),
+        ("--json -- a.json", "--json=- -- a.json", "--json=- -- a.json"),
+        ("-- --json a.json", "-- --json a.json", "-- --json a.json"),
+    ],
+)
+def test_a_word_after_json_is_a_file_where_it_can_be_nothing_else(
+    parser: argparse.ArgumentParser, given: str, alone: str, beside_pictures: str
+) -> None:
+    assert join_json(given.split(), parser) == alone.split()
+    parser.add_argument("pictures", nargs="*")
+    assert join_json(given.split(), parser) == beside_pictures.split()
+
+
+def test_json_is_nothing_special_to_commands_without_it() -> None:
+    assert join_json(["--json", "a.json"], argparse.ArgumentParser()) == ["--json", "a.json"]

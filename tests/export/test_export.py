@@ -120,5 +120,5 @@ def test_the_command_exports_and_checks(tmp_path, capsys):
 
 
 def test_the_command_refuses_wrong_sizes(tmp_path, capsys):
-    assert main(["export", *_files(tmp_path), "--input-size", "20"]) == 2
+    assert main(["export", *_files(tmp_path), "--input-size", "20x"]) == 2
     assert "--input-size wants HxW" in capsys.readouterr().err

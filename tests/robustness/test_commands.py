@@ -116,7 +116,7 @@ def test_outputs_are_checked_before_the_work(workplace: Path, monkeypatch: pytes
 
 
 OPTIONS = [
-    *(["--input-size", size] for size in ("0x0", "-5x3", "axb", "5", "1x1", "", "5x5x5")),
+    *(["--input-size", size] for size in ("0x0", "-5x3", "axb", "x5", "1x1", "", "5x5x5")),
     *(["--iterations", count] for count in ("0", "-1", "x", "")),
     *(["--threads", count] for count in ("0", "-1", "x")),
     *(["--define", pair] for pair in ("X", "=1", "")),

@@ -9,7 +9,7 @@ import numpy as np
 
 from pydeeplab.backend import Backend
 from pydeeplab.blob import Blob, MemoryPool, Storage
-from pydeeplab.merged import Merged, adds, merge
+from pydeeplab.merged import Merged, merge, overwritable
 from pydeeplab.node import Node
 
 __all__ = ["LeanPlan"]
@@ -34,7 +34,8 @@ class LeanPlan:
         storages: dict[int, Storage] = {}
         last: dict[int, int] = {}
         for index, step in enumerate(self.nodes):
-            for blob in (*step.bottoms, *step.tops):
+            within = step.within if isinstance(step, Merged) else ()
+            for blob in (*step.bottoms, *within, *step.tops):
                 storages[id(blob.data_storage)] = blob.data_storage
                 last[id(blob.data_storage)] = index
         self._pinned = [s for key, s in storages.items() if key in pinned]
@@ -86,7 +87,7 @@ class LeanPlan:
 def _donor(step: Node | Merged, released: Sequence[Storage]) -> Storage | None:
     """The memory of a term of a sum, read there for the last time, which the sum may be written into."""
     top = step.tops[0].data_storage if step.tops else None
-    if top is None or top.pool is None or not adds(step):
+    if top is None or top.pool is None:
         return None
-    terms = [blob.data_storage for blob in step.bottoms[:2]]
+    terms = [blob.data_storage for blob in overwritable(step)]
     return next((s for s in terms if any(s is r for r in released) and s is not top), None)

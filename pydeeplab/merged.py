@@ -1,8 +1,8 @@
 """Layers that are run as one where only the last one's top is wanted.
 
 Convolutions take the BatchNorm (with stored statistics), Scale, Bias and ReLU behind them into the pass that writes
-their values; without a convolution before them such layers are one pass ``y = relu(scale * x + shift)``; a sum of blobs
-and the ReLU behind it are one pass.
+their values, and so they take a sum with another blob and its ReLU where their engine can; without a convolution before
+them such layers are one pass ``y = relu(scale * x + shift)``; a sum of blobs and the ReLU behind it are one pass.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydeeplab.layer import TEST, Layer
 from pydeeplab.layers.convolution import Epilogue
 from pydeeplab.node import Node, reraise
 
-__all__ = ["AffineChain", "ConvolutionChain", "Merged", "SumChain", "adds", "merge"]
+__all__ = ["AffineChain", "ConvolutionChain", "Merged", "ResidualChain", "SumChain", "merge", "overwritable"]
 
 Array = NDArray[Any]
 
@@ -54,8 +54,11 @@ class _Affine:
 class Merged:
     """Nodes that run as one and take their place among the nodes of a net.
 
-    The blobs between them are never written.
+    The blobs between them are not written, except for those ``within``.
     """
+
+    within: Sequence[Blob] = ()
+    """Blobs between the nodes that a forward may write and read."""
 
     def __init__(self, nodes: Sequence[Node]):
         self.nodes = list(nodes)
@@ -110,6 +113,28 @@ class ConvolutionChain(Merged):
         self.layer.forward_fused(bottoms, [top], Epilogue(scale, shift, self._relu, self._slope))  # type: ignore[attr-defined]
 
 
+class ResidualChain(ConvolutionChain):
+    """A convolution with what is merged into it, and the sum of its values and another blob, perhaps with a ReLU."""
+
+    def __init__(self, first: Sequence[Node], total: Sequence[Node]):
+        super().__init__([*first, *total])
+        values = first[-1].tops[0]
+        (self._other,) = (blob for blob in total[0].bottoms if blob is not values)
+        self.bottoms = [*first[0].bottoms, self._other]
+        self.within = [values]
+        self._apart = _step(first), _step(total)
+
+    def _compute(self, bottoms: Sequence[Blob], top: Blob) -> None:
+        convolution: Any = self.layer
+        if convolution.takes_sums:
+            scale, shift = self._affine.coefficients()
+            epilogue = Epilogue(scale, shift, self._relu, self._slope, self._other.read())
+            convolution.forward_fused(bottoms[:1], [top], epilogue)
+        else:
+            for step in self._apart:
+                step.forward()
+
+
 class SumChain(Merged):
     """A sum of blobs and a ReLU."""
 
@@ -145,10 +170,18 @@ def _coefficients(layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64
     return np.ones_like(values[0]), values[0]
 
 
-def adds(node: Node | Merged) -> bool:
+def _adds(node: Node | Merged) -> bool:
     """Whether the node is a sum of blobs."""
     param = node.layer.param.eltwise_param
     return bool(node.layer.type == "Eltwise" and param.operation == param.SUM)
+
+
+def overwritable(step: Node | Merged) -> Sequence[Blob]:
+    """The bottoms whose memory a step may write its top into: terms of a sum, each value read before it is replaced."""
+    if isinstance(step, ResidualChain):
+        image, other = step.bottoms
+        return [] if other.data_storage is image.data_storage else [other]
+    return step.bottoms[:2] if _adds(step) else []
 
 
 def _convolves(node: Node) -> bool:
@@ -156,39 +189,60 @@ def _convolves(node: Node) -> bool:
 
 
 def merge(nodes: Sequence[Node], kept: Container[int]) -> list[Node | Merged]:
-    """Replace runs of nodes that can be one, each working on nothing but the top of the one before, by one.
+    """Replace runs of nodes that can be one, each working on the top of the one before, by one.
 
     Parameters
     ----------
     kept : container
         Ids of the storages of data that must hold what their blobs are named for.
     """
-    merged: list[Node | Merged] = []
+    chains: list[Sequence[Node]] = []
     index = 0
     while index < len(nodes):
         end = _chain_end(nodes, index, kept)
-        chain = list(nodes[index:end])
-        if len(chain) == 1:
-            merged.append(nodes[index])
-        elif _convolves(chain[0]):
-            merged.append(ConvolutionChain(chain))
-        else:
-            merged.append(SumChain(chain) if adds(chain[0]) else AffineChain(chain))
+        chains.append(nodes[index:end])
         index = end
+    merged: list[Node | Merged] = []
+    for chain, before in zip(chains, [None, *chains], strict=False):
+        if before and _takes(before, chain, kept):
+            merged[-1] = ResidualChain(before, chain)
+        else:
+            merged.append(_step(chain))
     return merged
+
+
+def _step(chain: Sequence[Node]) -> Node | Merged:
+    first = chain[0]
+    if len(chain) == 1:
+        return first
+    if _convolves(first):
+        return ConvolutionChain(chain)
+    return SumChain(chain) if _adds(first) else AffineChain(chain)
+
+
+def _takes(chain: Sequence[Node], total: Sequence[Node], kept: Container[int]) -> bool:
+    """Whether a chain can be one with the next, as a convolution whose values nobody but a sum of two blobs sees."""
+    node, values = total[0], chain[-1].tops[0]
+    if not _convolves(chain[0]) or chain[-1].layer.type == "ReLU" or not _adds(node):
+        return False
+    if any(weight for each in (chain[0], node) for weight in each.layer.loss_weights):
+        return False
+    if len(node.bottoms) != 2 or sum(blob is values for blob in node.bottoms) != 1:
+        return False
+    return all(c == 1 for c in node.layer.param.eltwise_param.coeff) and id(values.data_storage) not in kept
 
 
 def _chain_end(nodes: Sequence[Node], begin: int, kept: Container[int]) -> int:
     """The end of the longest run of nodes from ``begin`` on that can be one."""
     first = nodes[begin]
     end = begin + 1
-    if any(first.layer.loss_weights) or not (_convolves(first) or adds(first) or _is_affine(first)):
+    if any(first.layer.loss_weights) or not (_convolves(first) or _adds(first) or _is_affine(first)):
         return end
-    while not adds(first) and end < len(nodes) and _is_affine(nodes[end]) and _continues(nodes, end, kept):
+    while not _adds(first) and end < len(nodes) and _is_affine(nodes[end]) and _continues(nodes, end, kept):
         end += 1
     if end < len(nodes) and nodes[end].layer.type == "ReLU" and _continues(nodes, end, kept):
         leaky = nodes[end].layer.param.relu_param.negative_slope != 0
-        end += not (leaky and adds(first))
+        end += not (leaky and _adds(first))
     return end
 
 

@@ -346,7 +346,7 @@ class TestLean:
     def test_layers_are_merged_into_what_comes_before_them(self) -> None:
         _, lean = self.nets(keep="outputs")
         assert [step.name for step in lean.nodes] == [n.name for n in Net.from_text(self.CHAIN).nodes]
-        assert self.steps(lean) == ["data", "c1+b1+s1+r1", "c1_r1_0_split", "c2+b2+s2", "sum+r2", "c3", "p"]
+        assert self.steps(lean) == ["data", "c1+b1+s1+r1", "c1_r1_0_split", "c2+b2+s2+sum+r2", "c3", "p"]
 
     def test_blobs_that_are_kept_are_made(self) -> None:
         full, lean = self.nets(keep=["c2", "sum"])

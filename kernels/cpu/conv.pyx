@@ -61,7 +61,7 @@ cdef extern from "epilogue.h" nogil:
 cdef extern from "conv_packed.h" nogil:
     ptrdiff_t conv_packed_size(const Convolution *)
     void c_forward_packed "conv_forward_packed"(
-        const Convolution *, const float *, const float *, Epilogue, float *, float *)
+        const Convolution *, const float *, const float *, Epilogue, const float *, float *, float *)
 
 cdef extern from "conv_depthwise.h" nogil:
     void c_depthwise_forward "depthwise_forward"(
@@ -288,14 +288,18 @@ def conv_backward_weights_strips(const float[:, :, :, ::1] x, const float[:, :, 
 
 
 def conv_forward_packed(const float[:, :, :, ::1] x, const float[:, :, :, ::1] w, const float[::1] scale,
-                        const float[::1] bias, float[:, :, :, ::1] y, float[::1] work, *window_group_relu_slope):
+                        const float[::1] bias, const float[:, :, :, ::1] other, float[:, :, :, ::1] y, float[::1] work,
+                        *window_group_relu_slope):
     cdef Convolution conv = plane_convolution(x, w, y, window_group_relu_slope)
+    cdef const float *term = NULL
     cdef Epilogue epilogue = Epilogue(optional(scale), optional(bias), window_group_relu_slope[7],
                                       window_group_relu_slope[8])
     roomy(work.shape[0], conv_packed_size(&conv))
     if y.size:
+        if other is not None:
+            term = &other[0, 0, 0, 0]
         with nogil:
-            c_forward_packed(&conv, &x[0, 0, 0, 0], &w[0, 0, 0, 0], epilogue, &y[0, 0, 0, 0], &work[0])
+            c_forward_packed(&conv, &x[0, 0, 0, 0], &w[0, 0, 0, 0], epilogue, term, &y[0, 0, 0, 0], &work[0])
 
 
 cdef Convolution nd_convolution(const float[:, :, ::1] x, const float[:, :, ::1] w, const float[:, :, ::1] y,

@@ -91,9 +91,17 @@ static void pack_columns(const Packed *p, const float *image, ptrdiff_t k, ptrdi
     }
 }
 
-VECTORISED static void store_run(const float *sums, float *made, ptrdiff_t n, float bias, int relu, float slope)
+/* made = act(sums + bias + other); other may be NULL or made. */
+VECTORISED static void store_run(const float *sums, const float *other, float *made, ptrdiff_t n, float bias, int relu,
+                                 float slope)
 {
-    if (relu)
+    if (other && relu)
+        for (ptrdiff_t j = 0; j < n; j++)
+            made[j] = rectified(sums[j] + bias + other[j], slope);
+    else if (other)
+        for (ptrdiff_t j = 0; j < n; j++)
+            made[j] = sums[j] + bias + other[j];
+    else if (relu)
         for (ptrdiff_t j = 0; j < n; j++)
             made[j] = rectified(sums[j] + bias, slope);
     else
@@ -103,7 +111,7 @@ VECTORISED static void store_run(const float *sums, float *made, ptrdiff_t n, fl
 
 /* All outputs of one group and image at the positions of panels begin..end. */
 static void make_strip(const Packed *p, PanelProduct multiply, const float *image, const float *weights, Epilogue epilogue,
-                       ptrdiff_t first_output, float *made, ptrdiff_t begin_panel, ptrdiff_t end_panel, float *own)
+                       ptrdiff_t first_output, const float *other, float *made, ptrdiff_t begin_panel, ptrdiff_t end_panel, float *own)
 {
     const ptrdiff_t begin = begin_panel * PANEL, end = least(end_panel * PANEL, p->window->positions);
     const ptrdiff_t panels = end_panel - begin_panel, step = p->blocks * BLOCK * PANEL;
@@ -119,17 +127,19 @@ static void make_strip(const Packed *p, PanelProduct multiply, const float *imag
     }
     for (ptrdiff_t o = 0; o < p->outputs; o++) {
         const float bias = epilogue.bias ? epilogue.bias[first_output + o] : 0.0f;
+        const float *term = other ? other + o * p->window->positions + begin : NULL;
         float *row = made + o * p->window->positions + begin;
         const float *later = row + AHEAD * p->window->positions;
         for (ptrdiff_t q = 0; q < panels; q++) {
             __builtin_prefetch(later + q * PANEL, 1);
-            store_run(sums + q * step + o * PANEL, row + q * PANEL, least(PANEL, end - begin - q * PANEL), bias, epilogue.relu,
-                      epilogue.slope);
+            store_run(sums + q * step + o * PANEL, term ? term + q * PANEL : NULL, row + q * PANEL,
+                      least(PANEL, end - begin - q * PANEL), bias, epilogue.relu, epilogue.slope);
         }
     }
 }
 
-void conv_forward_packed(const Convolution *conv, const float *x, const float *w, Epilogue epilogue, float *y, float *scratch)
+void conv_forward_packed(const Convolution *conv, const float *x, const float *w, Epilogue epilogue, const float *other,
+                         float *y, float *scratch)
 {
     const Packed p = packed(conv);
     const PanelProduct multiply = panel_product();
@@ -143,7 +153,8 @@ void conv_forward_packed(const Convolution *conv, const float *x, const float *w
         for (ptrdiff_t unit = 0; unit < p.batch * p.groups * p.strips; unit++) {
             const ptrdiff_t image = unit / p.strips, strip = unit % p.strips, group = image % p.groups;
             make_strip(&p, multiply, x + image * p.channels * p.window->pixels, scratch + group * p.blocks * p.block_step,
-                       epilogue, group * p.outputs, y + image * p.outputs * p.window->positions,
+                       epilogue, group * p.outputs, other ? other + image * p.outputs * p.window->positions : NULL,
+                       y + image * p.outputs * p.window->positions,
                        strip * p.panels / p.strips, (strip + 1) * p.panels / p.strips,
                        owned + omp_get_thread_num() * thread_size(&p));
         }

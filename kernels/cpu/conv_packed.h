@@ -11,7 +11,9 @@
 /* Floats of scratch that the pass needs. */
 ptrdiff_t conv_packed_size(const Convolution *conv);
 
-/* x: [batch, channels, pixels], w: [outputs, channels / groups, taps], y: [batch, outputs, positions]. */
-void conv_forward_packed(const Convolution *conv, const float *x, const float *w, Epilogue epilogue, float *y, float *scratch);
+/* x: [batch, channels, pixels], w: [outputs, channels / groups, taps], y: [batch, outputs, positions]. `other`, which may be
+ * NULL or y, has y's shape and is added before the epilogue's act. */
+void conv_forward_packed(const Convolution *conv, const float *x, const float *w, Epilogue epilogue, const float *other,
+                         float *y, float *scratch);
 
 #endif

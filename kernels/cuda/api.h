@@ -57,10 +57,11 @@ int conv_backward_weights(const float *x, const float *dy, float *dw, float *col
                           int64_t group, int64_t N, int64_t C, int64_t H, int64_t W, int64_t O, int64_t P, int64_t Q,
                           int64_t I, int64_t R, int64_t S, int64_t columns_size);
 int conv_backward_bias(const float *dy, float *db, int64_t N, int64_t O, int64_t Y);
-int conv_forward_packed(const float *x, const float *w, const float *scale, const float *bias, float *y, float *work,
-                        int64_t stride_h, int64_t stride_w, int64_t pad_h, int64_t pad_w, int64_t dilation_h,
-                        int64_t dilation_w, int64_t group, bool relu, float slope, int64_t N, int64_t C, int64_t H,
-                        int64_t W, int64_t O, int64_t I, int64_t R, int64_t S, int64_t P, int64_t Q, int64_t work_size);
+int conv_forward_packed(const float *x, const float *w, const float *scale, const float *bias, const float *other,
+                        float *y, float *work, int64_t stride_h, int64_t stride_w, int64_t pad_h, int64_t pad_w,
+                        int64_t dilation_h, int64_t dilation_w, int64_t group, bool relu, float slope, int64_t N,
+                        int64_t C, int64_t H, int64_t W, int64_t O, int64_t I, int64_t R, int64_t S, int64_t P,
+                        int64_t Q, int64_t work_size);
 int conv_backward_data_implicit(const float *dy, const float *w, const float *bias, float *dx, float *columns,
                                 int64_t stride_h, int64_t stride_w, int64_t pad_h, int64_t pad_w, int64_t dilation_h,
                                 int64_t dilation_w, int64_t group, int64_t N, int64_t O, int64_t P, int64_t Q,

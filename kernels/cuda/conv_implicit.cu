@@ -26,16 +26,17 @@ struct alignas(16) Term {
     int plane, row, column, weight;
 };
 
-/* What becomes of a sum: act(scale sum + bias), or added to what is there. */
+/* What becomes of a sum: act(scale sum + bias + other), or added to what is there. */
 struct Result {
     float *values;
-    const float *scale, *bias;
+    const float *scale, *bias, *other;
     bool relu, add;
     float slope;
 
     __device__ __forceinline__ void put(int64_t i, int channel, float sum) const {
         float value = scale ? scale[channel] * sum : sum;
         if (bias) value += bias[channel];
+        if (other) value += other[i];
         if (relu && value < 0) value *= slope;
         values[i] = add ? values[i] + value : value;
     }
@@ -294,7 +295,7 @@ __global__ void __launch_bounds__(TILE_THREADS, 2) tiles_kernel(Pass pass, Tilin
     multiply_tiles(product, rows, columns, begin, end);
     const Result to = tiling.slices == 1
                           ? result
-                          : Result{result.values + slice * tiling.slice, nullptr, nullptr, false, false, 0};
+                          : Result{result.values + slice * tiling.slice, nullptr, nullptr, nullptr, false, false, 0};
     int64_t plane = pass.plane();
     int first = pass.group(problem) * pass.rows();
     product.each([&](int at) { return pass.place(problem, column + at); },
@@ -410,13 +411,14 @@ int greatest_divisor(int a, int b) { return b ? greatest_divisor(b, a % b) : a; 
                                 {{H, W}, {P, Q}, {R, S}, {stride_h, stride_w}, {pad_h, pad_w}, {dilation_h, dilation_w}}, \
                                 N, C, O, I, group))
 
-int conv_forward_packed(const float *x, const float *w, const float *scale, const float *bias, float *y, float *,
-                        int64_t stride_h, int64_t stride_w, int64_t pad_h, int64_t pad_w, int64_t dilation_h,
-                        int64_t dilation_w, int64_t group, bool relu, float slope, int64_t N, int64_t C, int64_t H,
-                        int64_t W, int64_t O, int64_t I, int64_t R, int64_t S, int64_t P, int64_t Q, int64_t) {
+int conv_forward_packed(const float *x, const float *w, const float *scale, const float *bias, const float *other,
+                        float *y, float *, int64_t stride_h, int64_t stride_w, int64_t pad_h, int64_t pad_w,
+                        int64_t dilation_h, int64_t dilation_w, int64_t group, bool relu, float slope, int64_t N,
+                        int64_t C, int64_t H, int64_t W, int64_t O, int64_t I, int64_t R, int64_t S, int64_t P,
+                        int64_t Q, int64_t) {
     SIZES(s);
     Forward pass{s, x, w, nullptr};
-    return run(pass, Result{y, scale, bias, relu, false, slope}, pass.terms(), N * O * P * Q, (int)O, P * Q,
+    return run(pass, Result{y, scale, bias, other, relu, false, slope}, pass.terms(), N * O * P * Q, (int)O, P * Q,
                [&](Term *table) { return launch_each(window_terms_kernel, pass.terms(), s, table, pass.terms()); });
 }
 
@@ -431,7 +433,7 @@ int conv_backward_data_implicit(const float *dy, const float *w, const float *bi
         pass.most_taps[a] = (s.kernel[a] - 1) / pass.tap_step[a] + 1;
     }
     int64_t entries = pass.phases() * pass.terms();
-    return run(pass, Result{dx, nullptr, bias, false, false, 0}, entries, N * C * H * W, (int)C, H * W,
+    return run(pass, Result{dx, nullptr, bias, nullptr, false, false, 0}, entries, N * C * H * W, (int)C, H * W,
                [&](Term *table) { return launch_each(data_terms_kernel, entries, pass, table, entries); });
 }
 
@@ -441,6 +443,6 @@ int conv_backward_weights_implicit(const float *x, const float *dy, float *dw, f
                                    int64_t O, int64_t P, int64_t Q, int64_t I, int64_t R, int64_t S, int64_t) {
     SIZES(s);
     Weights pass{s, x, dy, nullptr};
-    return run(pass, Result{dw, nullptr, nullptr, false, true, 0}, pass.columns(), O * I * R * S, (int)O, I * R * S,
+    return run(pass, Result{dw, nullptr, nullptr, nullptr, false, true, 0}, pass.columns(), O * I * R * S, (int)O, I * R * S,
                [&](Term *table) { return launch_each(window_terms_kernel, pass.columns(), s, table, pass.columns()); });
 }

@@ -133,4 +133,4 @@ class ConvolutionBase(Layer):
             self.kernels.conv_backward_bias(top.read_diff().reshape(flat), self.blobs[1].modify_diff())
 
     def multiply_adds(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> int:
-        return len(bottom) * self._problem.multiply_adds
+        return len(top) * self._problem.multiply_adds

@@ -29,6 +29,9 @@ class ColumnsEngine:
     *kernel], in any grouping of their axes: they are reshaped as the kernels want them.
     """
 
+    takes_sums = False
+    """Whether `image_to_map` adds an epilogue's ``other``."""
+
     def __init__(self, layer: Layer, problem: Problem, name: str):
         self._kernels, self._workspace = layer.kernels, layer.context.workspace
         self._problem, self._name = problem, name

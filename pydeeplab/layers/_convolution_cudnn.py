@@ -32,6 +32,8 @@ def find_cudnn(backend: Backend) -> Cudnn | Unavailable:
 class CudnnEngine(ImplicitEngine):
     """Runs one `Problem` of at most two spatial axes by cuDNN; biases and epilogues are passes of their own."""
 
+    takes_sums = False
+
     def __init__(self, layer: Layer, problem: Problem):
         super().__init__(layer, problem)
         self._backend: Any = layer.context.backend

@@ -46,6 +46,8 @@ def choose_without_strips(problem: Problem, operation: str, lacking: Collection[
 class ImplicitEngine(ColumnsEngine):
     """Runs one `Problem` without columns."""
 
+    takes_sums = True
+
     def __init__(self, layer: Layer, problem: Problem):
         super().__init__(layer, problem, "implicit")
         self._suffix, self._columns = "_implicit", 0
@@ -59,7 +61,8 @@ class ImplicitEngine(ColumnsEngine):
         epilogue: Epilogue | None = None,
     ) -> None:
         last = epilogue or Epilogue()
-        arrays = self._image(x), self._weights(w), last.scale, self._shift(bias, last), self._map(y)
+        other = None if last.other is None else self._map(last.other)
+        arrays = self._image(x), self._weights(w), last.scale, self._shift(bias, last), other, self._map(y)
         work = self._workspace.get(0)
         self._kernels.conv_forward_packed(*arrays, work, *self._plane, self._problem.group, last.relu, last.slope)
 

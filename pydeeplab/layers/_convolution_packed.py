@@ -23,6 +23,8 @@ STRIP_PRODUCTS = 2**16
 class PackedEngine(ColumnsEngine):
     """Runs the forward pass of one `Problem`; the others through columns."""
 
+    takes_sums = True
+
     @property
     def _room(self) -> int:
         p = self._problem
@@ -40,6 +42,7 @@ class PackedEngine(ColumnsEngine):
         epilogue: Epilogue | None = None,
     ) -> None:
         last = epilogue or Epilogue()
-        arrays = self._image(x), self._weights(w), last.scale, last.shift_with(bias), self._map(y)
+        other = None if last.other is None else self._map(last.other)
+        arrays = self._image(x), self._weights(w), last.scale, last.shift_with(bias), other, self._map(y)
         work = self._workspace.get(self._room)
         self._kernels.conv_forward_packed(*arrays, work, *self._plane, self._problem.group, last.relu, last.slope)

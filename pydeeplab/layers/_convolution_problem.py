@@ -34,12 +34,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Epilogue:
-    """What is done to a convolution's values before they are stored: ``act(scale[o] value + shift[o])``.
+    """What is done to a convolution's values before they are stored: ``act(scale[o] value + shift[o] + other)``.
 
     Parameters
     ----------
     scale, shift : array [outputs] or None
         Of the net's type; None stands for 1 and 0.
+    other : array or None
+        Of the top's shape, or the top itself; only engines that ``take_sums`` add it.
     relu : bool
         Whether act is max(v, 0) + slope min(v, 0) rather than nothing.
     slope : float
@@ -49,6 +51,7 @@ class Epilogue:
     shift: NDArray[Any] | None = None
     relu: bool = False
     slope: float = 0.0
+    other: NDArray[Any] | None = None
 
     def shift_with(self, bias: NDArray[Any] | None) -> NDArray[Any] | None:
         """The shift where the layer's own bias is not added to the values before."""

@@ -29,8 +29,14 @@ class Convolution(ConvolutionBase):
         for x, y in zip(bottom, top, strict=True):
             self._to_map.image_to_map(x.read(), self.blobs[0].read(), self._bias(), y.write())
 
+    @property
+    def takes_sums(self) -> bool:
+        """Whether `forward_fused` can add an ``other`` blob at the present shape."""
+        return self._to_map.takes_sums
+
     def forward_fused(self, bottom: Sequence[Blob], top: Sequence[Blob], epilogue: Epilogue) -> None:
-        """Forward and at once what follows it: each top is ``act(scale (conv + bias) + shift)`` by the epilogue.
+        """Forward and at once what follows it: each top is ``act(scale (conv + bias) + shift + other)`` by the
+        epilogue; ``other`` only where the layer `takes_sums`.
 
         For nets that are run for their outputs: BatchNorm with stored statistics, Scale, Bias and ReLU behind a
         convolution cost nothing when they are merged into an `Epilogue`. Parameters are read anew in each call.

@@ -105,12 +105,14 @@ conv_forward_strips, conv_backward_data_strips = conv_forward, conv_backward_dat
 conv_backward_weights_strips = conv_backward_weights
 
 
-def conv_forward_packed(x, w, scale, bias, y, work, *window_group_relu_slope):
+def conv_forward_packed(x, w, scale, bias, other, y, work, *window_group_relu_slope):
     *window_and_group, relu, slope = window_group_relu_slope
+    other = 0 if other is None else other.copy()
     conv_forward(x, w, None, y, work, *window_and_group)
     if scale is not None:
         y *= scale.reshape(-1, 1, 1)
     _add_bias(y, bias)
+    y += other
     if relu:
         y[...] = y.clip(min=0) + slope * y.clip(max=0)
 

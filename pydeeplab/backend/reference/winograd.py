@@ -5,7 +5,7 @@ from pydeeplab.backend.reference import conv
 
 def winograd_forward(x, w, scale, bias, y, work, tile, pad_h, pad_w, dilation_h, dilation_w, relu, slope):
     window = (1, 1, pad_h, pad_w, dilation_h, dilation_w)
-    conv.conv_forward_packed(x, w, scale, bias, y, work, *window, 1, relu, slope)
+    conv.conv_forward_packed(x, w, scale, bias, None, y, work, *window, 1, relu, slope)
 
 
 def winograd_backward_data(dy, w, bias, dx, work, tile, *window):

@@ -87,11 +87,11 @@ KERNELS = [
     ),
     kernel(
         "conv_forward_packed",
-        "in x[N,C,H,W], in w[O,I,R,S], in? scale[O], in? bias[O], out y[N,O,P,Q], scratch work[*], "
+        "in x[N,C,H,W], in w[O,I,R,S], in? scale[O], in? bias[O], in? other[N,O,P,Q], out y[N,O,P,Q], scratch work[*], "
         + WINDOW
         + ", int group, bool relu, float slope",
-        source="y = act(scale conv(x, w) + bias), act(v) = max(v, 0) + slope min(v, 0) if relu, else v; columns are "
-        "made while they are packed for the product",
+        source="y = act(scale conv(x, w) + bias + other), act(v) = max(v, 0) + slope min(v, 0) if relu, else v; "
+        "columns are made while they are packed for the product; other may be y",
     ),
     kernel(
         "conv_backward_data_implicit",

@@ -139,16 +139,17 @@ def _backward_weights(g: Geometry, r: Arguments) -> list[Any]:
     return [g.x(r), g.y(r), g.w(r)]
 
 
-def _packed(relu: bool, slope: float) -> list[Case]:
+def _packed(relu: bool, slope: float, sums: bool = False) -> list[Case]:
     def build(g: Geometry) -> Callable[[Arguments], list[Any]]:
         def make(r: Arguments) -> list[Any]:
             x, w, bias, y = _forward(g, r)
             scale = r.uniform(0.5, 2, g.outputs) if relu else None
-            return [x, w, scale, bias, y, r.scratch(2**19), *g.window, g.group, relu, slope]
+            other = r.real(*y.shape) if sums else None
+            return [x, w, scale, bias, other, y, r.scratch(2**19), *g.window, g.group, relu, slope]
 
         return make
 
-    label = f"slope-{slope}" if relu else "plain"
+    label = (f"slope-{slope}" if relu else "plain") + "-sum" * sums
     return [Case("conv_forward_packed", build(g), label=f"{g.label}-{label}") for g in (*PLANES, *DEEP)]
 
 
@@ -179,6 +180,8 @@ CASES: list[Case] = [
     *_packed(False, 0.0),
     *_packed(True, 0.0),
     *_packed(True, 0.25),
+    *_packed(False, 0.0, sums=True),
+    *_packed(True, 0.25, sums=True),
     *_nd("conv_nd_forward", _forward),
     *_nd("conv_nd_backward_data", _backward_data),
     *_nd("conv_nd_backward_weights", _backward_weights),

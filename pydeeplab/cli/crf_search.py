@@ -25,6 +25,7 @@ from typing import Any
 
 from pydeeplab.backend.room import available_bytes
 from pydeeplab.cli._nets import apply_threads
+from pydeeplab.cli._options import add_json_argument, add_out_argument, add_quiet_argument, prints_json, write_json
 from pydeeplab.cli._progress import TaskProgress
 from pydeeplab.cli._results import net_of, rules_of
 from pydeeplab.cli._score_cache import cached_scores
@@ -50,7 +51,7 @@ from pydeeplab.errors import DataError, UsageError, counted
 from pydeeplab.evaluation.pictures import Picture, pictures_of_list
 from pydeeplab.figures.crf_search import search_figure
 from pydeeplab.figures.figure import write_figure
-from pydeeplab.files import check_target, make_folder, write_text
+from pydeeplab.files import make_folder, write_text
 from pydeeplab.json_values import json_text
 from pydeeplab.threads import get_num_threads, threads_each
 
@@ -100,9 +101,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     work.add_argument("--runner", choices=ENGINES, help="what runs them (default: joblib if it is installed)")
     work.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786")
     work.add_argument("--restart", action="store_true", help="forget what an earlier search in DIR has found")
-    parser.add_argument("-o", "--out", metavar="DIR", help="folder for results (default: --json's name, or crf_search)")
-    parser.add_argument("--json", metavar="FILE", help="write the results as JSON too; - prints them")
-    parser.add_argument("--quiet", action="store_true", help="neither progress nor a table")
+    add_out_argument(parser, "DIR", "folder for results (default: --json's FILE less its suffix, or crf_search)")
+    add_json_argument(parser)
+    add_quiet_argument(parser, "no progress, no table")
     parser.set_defaults(crf=None)
 
 
@@ -111,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     apply_threads(args)
     runner, grid, out = choose_engine(args.runner, args.scheduler), _grid(args), _folder(args)
-    watch = TaskProgress(args.quiet or args.json == "-")
+    watch = TaskProgress(args.quiet or prints_json(args))
     setting, samples = _subject(args, out, watch)
     workers = args.jobs or _workers(samples, setting)
     if args.restart:
@@ -141,8 +142,6 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < least:
             raise UsageError(f"--{name} must be at least {least}, got {value}")
-    if args.json and args.json != "-":
-        check_target(args.json)
 
 
 def _grid(args: argparse.Namespace) -> Grid:
@@ -155,7 +154,7 @@ def _grid(args: argparse.Namespace) -> Grid:
 
 
 def _folder(args: argparse.Namespace) -> Path:
-    named = args.json if args.json != "-" else None
+    named = None if prints_json(args) else args.json
     return make_folder(args.out or (Path(named).with_suffix("") if named else "crf_search"))
 
 
@@ -206,17 +205,12 @@ def _workers(samples: Sequence[Sample], setting: Setting) -> int:
 def _write(args: argparse.Namespace, found: Search, grid: Grid, out: Path) -> None:
     """The best parameters, all results, and the figure."""
     asked = {"list": args.list, "images": args.images, "seed": args.seed, "grid": asdict(grid)}
-    text = json_text(found.to_json() | {"asked": asked}) + "\n"
-    write_text(out / "best.json", text)
+    document = found.to_json() | {"asked": asked}
+    write_text(out / "best.json", json_text(document) + "\n")
     scores = {point: matrix.mean_iou() for point, matrix in found.points.items()}
     figure = search_figure(scores, found.best, found.before.mean_iou(), len(found.pictures))
     written = [out / "best.json", *write_figure(figure, out)]
-    if args.json == "-":
-        print(text, end="")
-        return
-    if args.json:
-        write_text(args.json, text)
-    if not args.quiet:
+    if not (write_json(args, document) or args.quiet):
         print("\n".join(_lines(found, written, colours=has_colours(sys.stdout))))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,19 +14,22 @@ from pydeeplab.backend import get_backend
 from pydeeplab.batching import batches, forward_all, forward_backward_all
 from pydeeplab.blob import Blob
 from pydeeplab.errors import UsageError, WeightsError, counted, did_you_mean
+from pydeeplab.execution import Callback, Execution, LeanExecution, TrainingExecution
+from pydeeplab.feeding import feed
 from pydeeplab.formats import LoadReport, load_weights, write_weights
 from pydeeplab.layer import TEST, TRAIN, LayerContext, Workspace
 from pydeeplab.layers.memory_data import MemoryData
 from pydeeplab.lean import LeanPlan
 from pydeeplab.merged import Merged
 from pydeeplab.net_members import NetMembers
+from pydeeplab.net_state import source_in_state
 from pydeeplab.node import Node
 from pydeeplab.process import default_backend
-from pydeeplab.proto import NetSource, caffe_pb2, parse_net, read_net
+from pydeeplab.proto import NetSource, parse_net, read_net
 from pydeeplab.randomness import new_generator
 from pydeeplab.replay import Replay, wants_replay
 from pydeeplab.training_plan import TrainingPlan
-from pydeeplab.wiring import AUTOMATIC, Wiring, check_names
+from pydeeplab.wiring import AUTOMATIC, Wiring
 
 __all__ = ["ENGINES", "Net"]
 
@@ -34,16 +37,14 @@ ENGINES = ("DEFAULT", "CAFFE", "CUDNN")
 """Convolution engines: DEFAULT is the fastest of ours for each shape, CAFFE computes as Caffe does, CUDNN is NVIDIA's
 where a GPU has it and DEFAULT elsewhere."""
 
-Callback = Callable[[int], None]
-
 
 class Net(NetMembers):
     """A net of layers, with pycaffe's members.
 
     Parameters
     ----------
-    network_file : path
-        A net prototxt of any dialect.
+    network_file : path or NetSource
+        A net prototxt of any dialect; see also `from_text` and `from_source`.
     phase : int
         `TRAIN` (0) or `TEST` (1).
     level, stages
@@ -91,7 +92,7 @@ class Net(NetMembers):
 
     def __init__(
         self,
-        network_file: str | os.PathLike[str],
+        network_file: str | os.PathLike[str] | NetSource,
         phase: int | str | os.PathLike[str] = TEST,
         level: int = 0,
         stages: Sequence[str] | None = None,
@@ -111,8 +112,28 @@ class Net(NetMembers):
                 stacklevel=2,
             )
             weights, phase, level = phase, level, 0
-        source = read_net(network_file, defines=defines)
-        self._build(source, phase, level, stages, engine=engine, backend=backend, keep=keep, dtype=dtype, inputs=inputs)
+        source = _read(network_file, defines)
+        if engine not in ENGINES:
+            raise UsageError(
+                f"unknown engine '{engine}'; known are {', '.join(ENGINES)}.{did_you_mean(engine, ENGINES)}"
+            )
+        self.phase = phase
+        self.engine = engine
+        self.backend = get_backend(backend or default_backend())
+        self._dtype = np.dtype(dtype)
+        if self._dtype not in self.backend.dtypes:
+            raise UsageError(
+                f"backend {backend} computes in {', '.join(map(str, self.backend.dtypes))}, not {self._dtype}"
+            )
+        self.source = source_in_state(source, phase, level, stages, inputs)
+        self.name: str = self.source.param.name
+        self.workspace = Workspace(self.backend, self._dtype)
+        context = LayerContext(phase, self.backend, self._dtype, engine, self.workspace, new_generator())
+        context.search_path = [os.path.dirname(os.path.abspath(source.path))] if os.path.isfile(source.path) else []
+        self._show(Wiring(self.source, context).build())
+        self._execution = self._choose_execution(keep)
+        self.load_reports: list[LoadReport] = []
+        self._unloaded: list[str] = []
         if weights is not None:
             self.copy_from(weights)
 
@@ -130,118 +151,29 @@ class Net(NetMembers):
         return cls.from_source(parse_net(text, filename=filename, defines=defines), phase, **options)
 
     @classmethod
-    def from_source(
-        cls,
-        source: NetSource,
-        phase: int = TEST,
-        *,
-        level: int = 0,
-        stages: Sequence[str] | None = None,
-        weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
-        engine: str = "DEFAULT",
-        backend: str | None = None,
-        keep: str | Iterable[str] = "all",
-        dtype: Any = np.float32,
-        inputs: Mapping[str, Sequence[int]] | None = None,
-    ) -> Net:
-        """Build a net from a prototxt that has been read (and perhaps changed) already."""
+    def from_source(cls, source: NetSource, phase: int = TEST, **options: Any) -> Net:
+        """Build a net from a prototxt that has been read (and perhaps changed) already.
+
+        ``options`` are those of the constructor, but for ``defines``.
+        """
         net = cls.__new__(cls)
-        net._build(source, phase, level, stages, engine=engine, backend=backend, keep=keep, dtype=dtype, inputs=inputs)
-        if weights is not None:
-            net.copy_from(weights)
+        Net.__init__(net, source, phase, **options)
         return net
 
-    def _build(
-        self,
-        source: NetSource,
-        phase: int,
-        level: int,
-        stages: Sequence[str] | None,
-        *,
-        engine: str,
-        backend: str | None,
-        keep: str | Iterable[str],
-        dtype: Any,
-        inputs: Mapping[str, Sequence[int]] | None,
-    ) -> None:
-        if phase not in (TRAIN, TEST):
-            raise UsageError(f"phase must be TRAIN ({TRAIN}) or TEST ({TEST}), got {phase!r}")
-        if engine not in ENGINES:
-            raise UsageError(
-                f"unknown engine '{engine}'; known are {', '.join(ENGINES)}.{did_you_mean(engine, ENGINES)}"
-            )
-        self.phase = phase
-        self.engine = engine
-        self.backend = get_backend(backend or default_backend())
-        if np.dtype(dtype) not in self.backend.dtypes:
-            raise UsageError(
-                f"backend {backend} computes in {', '.join(map(str, self.backend.dtypes))}, not {np.dtype(dtype)}"
-            )
-        state = caffe_pb2.NetState()
-        state.CopyFrom(source.param.state)
-        state.phase = phase
-        if not -(2**31) <= level < 2**31:
-            raise UsageError(f"level must fit into 32 bits, got {level}")
-        state.level = level or state.level
-        state.stage.extend([stages] if isinstance(stages, str) else stages or ())
-        filtered = source.filtered(state)
-        if inputs:
-            _override_inputs(filtered.param, inputs)
-        check_names(filtered)
-        self.source = filtered.with_splits()
-        self.name: str = self.source.param.name
-        self.workspace = Workspace(self.backend, np.dtype(dtype))
-        context = LayerContext(phase, self.backend, np.dtype(dtype), engine, self.workspace, new_generator())
-        context.search_path = [os.path.dirname(os.path.abspath(source.path))] if os.path.isfile(source.path) else []
-        wiring = Wiring(self.source, context).build()
-        self._show(wiring)
-        self.load_reports: list[LoadReport] = []
-        self._unloaded: list[str] = []
-        self._callbacks: dict[str, list[Callback]] = {
-            k: [] for k in ("before_forward", "after_forward", "before_backward", "after_backward")
-        }
-        self._lean: LeanPlan | None = None
-        self._replay: Replay | None = None
-        self._training: TrainingPlan | None = None
-        if keep in ("training", "recompute"):
-            self._kept = {*self.outputs, *self.inputs}
-            kept = [self._blob(n) for n in self._kept]
-            self._training = TrainingPlan(
-                self._nodes, kept, self.backend, np.dtype(dtype), recompute=keep == "recompute"
-            )
-        elif keep != "all":
-            names = [] if keep == "outputs" else ([keep] if isinstance(keep, str) else list(keep))
-            self._kept = {*names, *self.outputs, *self.inputs}
-            self._lean = LeanPlan(self._nodes, [self._blob(n) for n in self._kept], self.backend, np.dtype(dtype))
-            if phase == TEST and wants_replay(self.backend):
-                self._replay = self._make_replay(self._lean)
-
-    # Running ---------------------------------------------------------------------------------------------------
-
-    def _forward(self, start: int, end: int) -> float:
-        """Run layers ``start`` to ``end`` (inclusive); returns their weighted loss."""
-        self._check_loaded()
-        if self._lean:
-            self._check_whole(start, end)
-            return self._replay.forward(self._run_lean) if self._replay else self._run_lean()
-        plan = self._training
-        if plan:
-            self._check_whole(start, end)
-            plan.begin_forward()
-        loss = 0.0
-        for index in range(start, end + 1):
-            for callback in self._callbacks["before_forward"]:
-                callback(index)
-            loss += _run(self._nodes[index])
-            for callback in self._callbacks["after_forward"]:
-                callback(index)
-            if plan:
-                plan.after_forward(index)
-        return loss
-
-    def _run_lean(self) -> float:
-        assert self._lean
-        return sum(_run(node) for node in self._lean.steps())
+    def _choose_execution(self, keep: str | Iterable[str]) -> Execution:
+        """How the net runs; it notes which blobs are kept, unless all are."""
+        if keep == "all":
+            return Execution(self._nodes)
+        training = keep in ("training", "recompute")
+        names = [] if training or keep == "outputs" else ([keep] if isinstance(keep, str) else list(keep))
+        self._kept = {*names, *self.outputs, *self.inputs}
+        kept = [self._blob(name) for name in self._kept]
+        if training:
+            plan = TrainingPlan(self._nodes, kept, self.backend, self._dtype, recompute=keep == "recompute")
+            return TrainingExecution(self._nodes, plan)
+        lean = LeanPlan(self._nodes, kept, self.backend, self._dtype)
+        replays = self.phase == TEST and wants_replay(self.backend)
+        return LeanExecution(self._nodes, lean, self._make_replay(lean) if replays else None)
 
     def _make_replay(self, plan: LeanPlan) -> Replay:
         params = [blob for blobs in self.params.values() for blob in blobs]
@@ -250,36 +182,23 @@ class Net(NetMembers):
             replay.reason = "a Python layer may do something else in every forward"
         return replay
 
-    def _check_whole(self, first: int, last: int) -> None:
-        if (first, last) != (0, len(self._nodes) - 1):
-            raise UsageError("a net with keep= other than 'all' runs from its first to its last layer only")
+    # Running ---------------------------------------------------------------------------------------------------
+
+    def _forward(self, start: int, end: int) -> float:
+        """Run layers ``start`` to ``end`` (inclusive); returns their weighted loss."""
+        self._check_loaded()
+        return self._execution.forward(start, end)
 
     def steps(self) -> Iterator[Node | Merged]:
         """What one forward runs, in order, for callers that want to run and watch it step by step.
 
         Each step must be run (``step.forward()``) before the next is asked for.
         """
-        return self._lean.steps() if self._lean else iter(self._nodes)
+        return self._execution.steps()
 
     def _backward(self, start: int, end: int) -> None:
         """Run layers ``start`` down to ``end`` (inclusive) backward."""
-        if self._lean:
-            raise UsageError("a net that keeps its outputs only has no backward; build it with keep='all'")
-        plan = self._training
-        if plan:
-            self._check_whole(end, start)
-            plan.begin_backward()
-        for index in range(start, end - 1, -1):
-            if plan:
-                plan.before_backward(index)
-            for callback in self._callbacks["before_backward"]:
-                callback(index)
-            if self._nodes[index].need_backward:
-                self._nodes[index].backward()
-            for callback in self._callbacks["after_backward"]:
-                callback(index)
-            if plan:
-                plan.after_backward(index)
+        self._execution.backward(start, end)
 
     def forward(
         self, blobs: Sequence[str] | None = None, start: str | None = None, end: str | None = None, **kwargs: ArrayLike
@@ -307,7 +226,7 @@ class Net(NetMembers):
         wanted = tops + list(blobs or ())
         visible = {name: self._visible(name) for name in wanted}
         if kwargs:
-            self._fill(kwargs, self.inputs, "data", "Input blob arguments do not match net inputs.", "Input")
+            feed({name: self._blob(name) for name in self.inputs}, kwargs, "data")
         self._forward(first, last)
         return {name: blob.data for name, blob in visible.items()}
 
@@ -324,28 +243,9 @@ class Net(NetMembers):
         wanted = (self.bottom_names[end] if end is not None else self.inputs) + list(diffs or ())
         visible = {name: self._visible(name) for name in wanted}
         if kwargs:
-            self._fill(kwargs, self.outputs, "diff", "Top diff arguments do not match net outputs.", "Diff")
+            feed({name: self._blob(name) for name in self.outputs}, kwargs, "diff")
         self._backward(first, last)
         return {name: blob.diff for name, blob in visible.items()}
-
-    def _fill(self, given: Mapping[str, ArrayLike], expected: list[str], half: str, mismatch: str, label: str) -> None:
-        if set(given) != set(expected):
-            raise UsageError(f"{mismatch} Expected {', '.join(expected) or 'none'}; got {', '.join(given)}.")
-        for name, values in given.items():
-            blob, array = self._blob(name), _numbers(name, values)
-            if array.shape and blob.shape and array.shape[0] != blob.shape[0]:
-                raise UsageError(
-                    f"{label} is not batch sized: '{name}' has shape {blob.shape}, got {array.shape}. "
-                    f"Reshape first: net.blobs['{name}'].reshape(*shape)."
-                )
-            target = getattr(blob, half)
-            try:
-                target[...] = array
-            except ValueError:
-                raise UsageError(
-                    f"what was given for '{name}' has shape {array.shape}, which does not fit {blob.shape}. "
-                    f"Reshape first: net.blobs['{name}'].reshape(*shape)."
-                ) from None
 
     def forward_all(self, blobs: Sequence[str] | None = None, **kwargs: ArrayLike) -> dict[str, NDArray[Any]]:
         """Run the net forward on any number of items, batch by batch.
@@ -413,19 +313,19 @@ class Net(NetMembers):
 
     def before_forward(self, callback: Callback) -> None:
         """Call ``callback(layer_index)`` before each layer's forward."""
-        self._callbacks["before_forward"].append(callback)
+        self._execution.callbacks["before_forward"].append(callback)
 
     def after_forward(self, callback: Callback) -> None:
         """Call ``callback(layer_index)`` after each layer's forward."""
-        self._callbacks["after_forward"].append(callback)
+        self._execution.callbacks["after_forward"].append(callback)
 
     def before_backward(self, callback: Callback) -> None:
         """Call ``callback(layer_index)`` before each layer's backward."""
-        self._callbacks["before_backward"].append(callback)
+        self._execution.callbacks["before_backward"].append(callback)
 
     def after_backward(self, callback: Callback) -> None:
         """Call ``callback(layer_index)`` after each layer's backward."""
-        self._callbacks["after_backward"].append(callback)
+        self._execution.callbacks["after_backward"].append(callback)
 
     # Weights ---------------------------------------------------------------------------------------------------
 
@@ -489,49 +389,15 @@ class Net(NetMembers):
 
     def activation_bytes(self) -> int:
         """Bytes that the blobs' data occupy at present (while training also their gradients), shared memory once."""
-        plan = self._lean or self._training
-        if plan:
-            return plan.nbytes
-        storages = {id(b.data_storage): b.data_storage for b in self._blob_list}
-        return sum(s.capacity * s.dtype.itemsize for s in storages.values())
+        return self._execution.nbytes
 
     def __repr__(self) -> str:
         return f"<Net '{self.name}': {len(self._nodes)} layers, {'TRAIN' if self.phase == TRAIN else 'TEST'}>"
 
 
-def _numbers(name: str, values: ArrayLike) -> NDArray[Any]:
-    """What a caller gives for a blob, as an array."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:  # lists of unequal lengths
-        raise UsageError(f"what was given for '{name}' is no array: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise UsageError(f"what was given for '{name}' holds {array.dtype}, but must hold numbers")
-    return array
-
-
-def _run(node: Node | Merged) -> float:
-    """Run a node forward; returns its loss."""
-    node.forward()
-    return node.loss()
-
-
-def _override_inputs(param: Any, inputs: Mapping[str, Sequence[int]]) -> None:
-    """Replace the shapes of Input layers' tops."""
-    left = dict(inputs)
-    for layer in param.layer:
-        if layer.type != "Input":
-            continue
-        given = [list(shape.dim) for shape in layer.input_param.shape] or [[]]
-        shapes = given * len(layer.top) if len(given) == 1 else given
-        if len(shapes) != len(layer.top):
-            continue  # the layer itself says what is wrong
-        del layer.input_param.shape[:]
-        for top, shape in zip(layer.top, shapes, strict=True):
-            wanted = left.pop(top, shape)
-            try:
-                layer.input_param.shape.add().dim.extend(int(d) for d in wanted)
-            except (TypeError, ValueError):
-                raise UsageError(f"the shape of input '{top}' must be whole numbers, got {wanted!r}") from None
-    if left:
-        raise UsageError(f"the net has no input '{next(iter(left))}'")
+def _read(file: str | os.PathLike[str] | NetSource, defines: Mapping[str, str] | None) -> NetSource:
+    if not isinstance(file, NetSource):
+        return read_net(file, defines=defines)
+    if defines:
+        raise UsageError("the placeholders of a net that has been read are filled: give defines= to what reads it")
+    return file

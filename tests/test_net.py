@@ -425,3 +425,18 @@ def test_a_net_on_the_reference_backend_agrees_with_the_cpu() -> None:
 
 def test_source_keeps_the_text_that_was_parsed() -> None:
     assert Net.from_source(parse_net(TWO_BRANCHES)).source.param.layer[1].name == "conv"
+
+
+def test_placeholders_of_a_net_that_has_been_read_are_filled() -> None:
+    with pytest.raises(UsageError, match="give defines= to what reads it"):
+        Net.from_source(parse_net(TWO_BRANCHES), defines={"CLASSES": "21"})
+
+
+def test_a_subclass_of_net_can_be_built_from_text() -> None:
+    class Ours(Net):
+        def __init__(self, file: str, mean: float):
+            super().__init__(file)
+            self.mean = mean
+
+    net = Ours.from_text(TWO_BRANCHES, TRAIN)
+    assert (type(net), net.phase) == (Ours, TRAIN)

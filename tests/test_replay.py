@@ -15,6 +15,7 @@ import pydeeplab
 from pydeeplab.backend import get_backend
 from pydeeplab.backend.cuda import graph as graphs
 from pydeeplab.errors import DeviceError
+from pydeeplab.execution import LeanExecution
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
 from pydeeplab.replay import SWITCH, WARM_UP, Replay, wants_replay
@@ -70,8 +71,9 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Net, Replay]]:
 
     def build(text: str = TEXT, **options: Any) -> tuple[Net, Replay]:
         net = Net.from_text(text, TEST, backend=NAME, keep="outputs", **options)
-        assert net._replay
-        return net, net._replay
+        assert isinstance(net._execution, LeanExecution)
+        assert net._execution.replay
+        return net, net._execution.replay
 
     return build
 
@@ -200,8 +202,10 @@ def test_who_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_training_nets_and_python_layers_are_not_recorded(make: Callable[..., tuple[Net, Replay]]) -> None:
-    assert Net.from_text(TEXT, TRAIN, backend=NAME, keep="outputs")._replay is None
-    assert Net.from_text(TEXT, TEST, backend=NAME)._replay is None
+    training = Net.from_text(TEXT, TRAIN, backend=NAME, keep="outputs")._execution
+    assert isinstance(training, LeanExecution)
+    assert training.replay is None
+    assert not isinstance(Net.from_text(TEXT, TEST, backend=NAME)._execution, LeanExecution)
     python = f'python_param {{ module: "{__name__}" layer: "Same" }}'
     _, replay = make(TEXT + f'layer {{ name: "p" type: "Python" bottom: "s" top: "p" {python} }}')
     assert "Python layer" in replay.reason

@@ -7,6 +7,7 @@ import pytest
 
 from pydeeplab import TRAIN, Net, set_random_seed
 from pydeeplab.errors import UsageError
+from pydeeplab.execution import TrainingExecution
 from pydeeplab.solver import get_solver
 from tests.solver.problem import write_problem
 
@@ -82,8 +83,8 @@ def test_every_bit_is_that_of_a_net_that_keeps_all(keep: str, blocks: int) -> No
     assert len(found) == len(expected) > 20
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert net._training is not None
-    assert any(segment.repeated for segment in net._training.segments) == (keep == "recompute")
+    assert isinstance(net._execution, TrainingExecution)
+    assert any(segment.repeated for segment in net._execution.plan.segments) == (keep == "recompute")
 
 
 RESIDUAL = """

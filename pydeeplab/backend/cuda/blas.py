@@ -5,16 +5,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import ctypes.util
-import importlib.util
-import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from pydeeplab.backend.cuda.library import Library
+from pydeeplab.backend.cuda.packages import shared_libraries
 from pydeeplab.errors import DeviceError, UsageError, did_you_mean
 
-__all__ = ["MATH_MODES", "Blas", "connect_blas", "shared_libraries"]
+__all__ = ["MATH_MODES", "Blas", "connect_blas"]
 
 MATH_MODES = {"strict": 2, "tf32": 3}
 """How matrix products round: in single precision throughout, or with factors cut to 10 bits on tensor cores."""
@@ -43,20 +40,6 @@ class Blas:
 def _check(status: int, what: str) -> None:
     if status:
         raise DeviceError(f"{what} failed: cuBLAS error {status}")
-
-
-def shared_libraries(stem: str, versions: Sequence[int]) -> Iterator[str]:
-    """Where NVIDIA's library may be found: as ``PYDEEPLAB_<STEM>`` says, from pip, in a toolkit, by the loader."""
-    if named := os.environ.get(f"PYDEEPLAB_{stem.upper()}"):
-        yield named
-    with contextlib.suppress(ImportError, ValueError):
-        spec = importlib.util.find_spec("nvidia")
-        for folder in (spec and spec.submodule_search_locations) or ():
-            yield from map(str, sorted(Path(folder).glob(f"*/lib/lib{stem}.so*")))
-    for root in filter(None, (os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), "/usr/local/cuda")):
-        yield from map(str, sorted(Path(root, "lib64").glob(f"lib{stem}.so*")))
-    yield from (f"lib{stem}.so.{version}" for version in versions)
-    yield f"lib{stem}.so"
 
 
 def connect_blas(library: Library, kind: str) -> Blas:

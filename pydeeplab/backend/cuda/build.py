@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pydeeplab.backend.cuda.library import library_path
+from pydeeplab.backend.cuda.packages import nvidia_packages
 from pydeeplab.backend.cuda.signatures import api_header
 from pydeeplab.errors import DeviceError
 from pydeeplab.files import write_text
@@ -27,9 +28,10 @@ _WARNINGS = ("-Wall", "-Wextra", "-Werror")
 
 
 def find_nvcc() -> str | None:
-    """The CUDA compiler, if there is one."""
+    """The CUDA compiler, if there is one: on the path, in a toolkit, or from pip (the extra ``cuda``)."""
     home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH") or "/usr/local/cuda"
-    return shutil.which("nvcc") or shutil.which("nvcc", path=os.path.join(home, "bin"))
+    folders = (None, os.path.join(home, "bin"), *(str(f / "bin") for f in nvidia_packages()))
+    return next(filter(None, (shutil.which("nvcc", path=folder) for folder in folders)), None)
 
 
 def _run(command: Sequence[str]) -> None:
@@ -68,7 +70,10 @@ def build_cuda(architectures: Sequence[int] = ARCHITECTURES, target: Path | None
     """Compile the kernels with nvcc for ``architectures`` and return the library's path."""
     nvcc = find_nvcc()
     if not nvcc:
-        raise DeviceError("nvcc was not found; install the CUDA toolkit or set CUDA_HOME")
+        raise DeviceError(
+            "nvcc was not found; install the CUDA toolkit and set CUDA_HOME, or get its compiler from pip: "
+            "pip install 'pydeeplab[cuda]'"
+        )
     codes = [f"-gencode=arch=compute_{a},code=sm_{a}" for a in architectures]
     codes.append(f"-gencode=arch=compute_{max(architectures)},code=compute_{max(architectures)}")
     flags = ["-O3", "-std=c++17", "--extended-lambda", "-Werror=all-warnings", "-Xcompiler", "-fPIC,-Wall,-Wextra"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
-from pydeeplab.backend.cuda.blas import shared_libraries
 from pydeeplab.backend.cuda.library import Library, Unavailable
+from pydeeplab.backend.cuda.packages import shared_libraries
 from pydeeplab.errors import DeviceError
 
 __all__ = ["WORKSPACE_BYTES", "Cudnn", "CudnnConvolution", "connect_cudnn"]

@@ -49,7 +49,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_out_argument(parser, "DIR", "folder to write to; made where there is none", "--output")
     parser.add_argument("--classes", type=int, required=True, metavar="N", help="classes, background included")
     parser.add_argument(
-        "--output-stride", type=int, default=8, metavar="N", help="pixels from one score to the next, down to 1 (8)"
+        "--output-stride",
+        type=int,
+        metavar="N",
+        help="pixels from one score to the next, down to 1 (default: 8, or the net's own if smaller)",
     )
     head = parser.add_mutually_exclusive_group()
     head.add_argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 
@@ -20,6 +21,9 @@ from pydeeplab.networks.heads import Images
 
 __all__ = ["densify"]
 
+USUAL_STRIDE = 8
+"""The paper's: pixels from one score to the next."""
+
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -28,7 +32,7 @@ def densify(
     weights: Paths | None = None,
     *,
     classes: int,
-    output_stride: int = 8,
+    output_stride: int | None = None,
     head: Head | None = None,
     windows: Windows = "exact",
     multi_scale: bool = False,
@@ -50,7 +54,8 @@ def densify(
     classes
         Channels of the scores, background included.
     output_stride
-        Pixels from one score to the next, from 1 (full resolution) to the net's own.
+        Pixels from one score to the next, from 1 (full resolution) to the net's own. Unless given, 8 as in the paper,
+        or the net's own where that is smaller.
     head
         `Plain()` unless given, `LargeFOV(...)` or `ASPP(...)`.
     windows : {"exact", "deeplab"}
@@ -105,9 +110,10 @@ def densify(
     head = head or Plain()
     subject = read_subject(net, weights, defines=defines, image_size=image_size)
     _check_names(subject)
-    steps, pace = _paces(subject, output_stride)
+    stride = output_stride or _usual_stride(subject)
+    steps, pace = _paces(subject, stride)
     layers = [dense_layer(step, windows) for step in steps]
-    grid = find_grid(layers, subject.image, subject.image_shape[1], subject.last, output_stride)
+    grid = find_grid(layers, subject.image, subject.image_shape[1], subject.last, stride)
     plan = Plan(
         subject=subject,
         dataset=_dataset(experiment, classes),
@@ -116,7 +122,7 @@ def densify(
         layers=layers,
         converted=convert(subject, head, seed),
         grid=grid,
-        stride=output_stride,
+        stride=stride,
         rate=pace.rate,
         images=_images(subject, mean, scale),
         multi_scale=multi_scale,
@@ -125,10 +131,10 @@ def densify(
     return result_of(plan, windows, weights is not None)
 
 
-def _check(classes: int, output_stride: int, windows: str, experiment: str) -> None:
+def _check(classes: int, output_stride: int | None, windows: str, experiment: str) -> None:
     if classes < 2:
         raise UsageError(f"classes must be at least 2 (an object and the background), got {classes}")
-    if not 1 <= output_stride <= LARGEST:
+    if output_stride is not None and not 1 <= output_stride <= LARGEST:
         raise UsageError(f"output_stride must be from 1 (full resolution) to {LARGEST}, got {output_stride}")
     if windows not in WINDOWS:
         raise UsageError(
@@ -145,6 +151,15 @@ def _check_names(subject: Subject) -> None:
         taken = reserved.intersection({site.name, *site.param.top} - {subject.image})
         if taken:
             raise site.error(f"the name '{min(taken)}' is needed for a layer around the net; choose another")
+
+
+def _usual_stride(subject: Subject) -> int:
+    """The paper's output stride; the net's own where that is smaller, which is noted."""
+    own = follow(subject.trunk, subject.image, None)[1][subject.last]
+    smallest = USUAL_STRIDE if own is None else max(1, math.floor(min(own.old)))
+    if smallest < USUAL_STRIDE:
+        subject.notes.append(f"the output stride is {smallest}, the net's own, as {USUAL_STRIDE} would be coarser")
+    return min(smallest, USUAL_STRIDE)
 
 
 def _paces(subject: Subject, stride: int) -> tuple[list[Step], Pace]:

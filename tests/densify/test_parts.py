@@ -42,6 +42,23 @@ TRUNK = [
 HEAD = [fc("fc6", "p2", 8), layer("relu6", "ReLU", "fc6", top="fc6"), fc("fc7", "fc6", 10), fc("fc8", "fc7", 5)]
 
 
+def test_the_usual_stride_is_8_or_the_own_where_that_is_smaller(tmp_path: Path) -> None:
+    fine = of(tmp_path, *TRUNK[:3], fc("fc", "p1", 5))
+    assert fine.output_stride == 4
+    assert "the output stride is 4, the net's own, as 8 would be coarser" in fine.notes
+    three = of(tmp_path, conv("c1", "data", "kernel_size: 3 stride: 3"), fc("fc", "c1", 5), head=Plain(2))
+    assert (three.output_stride, three.rate) == (3, (1, 1))
+    p3 = pool("p3", "p2", "kernel_size: 2 stride: 2")
+    for own, trunk, last in ((8, TRUNK, "p2"), (16, [*TRUNK, p3], "p3")):
+        coarse = of(tmp_path, *trunk, fc("fc", last, 5))
+        assert (coarse.output_stride, coarse.rate) == (8, (own // 8,) * 2)
+        assert not any("output stride" in note for note in coarse.notes)
+    with pytest.raises(
+        UsageError, match="the output stride cannot be 8. This net's is 4; --output-stride can be 1, 2, 4"
+    ):
+        of(tmp_path, *TRUNK[:3], fc("fc", "p1", 5), output_stride=8)
+
+
 # Weights
 
 

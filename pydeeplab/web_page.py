@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
-__all__ = ["STYLE", "web_page"]
+__all__ = ["STYLE", "command_block", "web_page"]
 
 STYLE = """
 :root { color: #222; background: #fff; font: 15px/1.5 Helvetica, Arial, sans-serif; }
@@ -44,7 +45,10 @@ figure img { display: block; border-radius: 3px; max-width: 100%; }
 .maps img { width: 100%; }
 .matrices { display: flex; flex-wrap: wrap; gap: 28px; }
 svg { max-width: 100%; height: auto; }
-pre { background: #f5f5f2; border-radius: 6px; padding: 10px 14px; margin: 4px 0 14px; white-space: pre-wrap; }
+pre { background: #f5f5f2; border-radius: 6px; padding: 10px 14px; margin: 4px 0 14px; overflow-x: auto; }
+pre.commands { white-space: pre-wrap; }
+pre.commands div { padding-left: 4ch; text-indent: -4ch; }
+pre.commands span { white-space: pre; }
 .charts { display: flex; flex-wrap: wrap; gap: 20px; }
 .charts svg { width: 440px; }
 details { margin: 10px 0; }
@@ -52,6 +56,24 @@ summary { cursor: pointer; color: #0072b2; }
 .error { color: #b03a00; }
 """
 """What reports look like."""
+
+
+_BEFORE_OPTIONS = re.compile(r" +(?=--?[a-z]|#)")
+
+
+def command_block(text: str) -> str:
+    """Command lines as HTML: long ones are broken before options and comments only, and hang below their beginnings.
+
+    Examples
+    --------
+    >>> command_block("ls -l a b")
+    '<pre class="commands"><div><span>ls</span> <span>-l a b</span></div></pre>'
+    """
+    lines = []
+    for line in text.splitlines():
+        parts = (f"<span>{escape(part)}</span>" for part in _BEFORE_OPTIONS.split(line))
+        lines.append(f"<div>{' '.join(parts)}</div>")
+    return f'<pre class="commands">{"".join(lines)}</pre>'
 
 
 def web_page(title: str, body: str, *, style: str = STYLE) -> str:

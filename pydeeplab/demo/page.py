@@ -17,6 +17,7 @@ from pydeeplab.evaluation.report import MeanFieldMaps, write_report
 from pydeeplab.evaluation.scoring import Evaluation, unpack_labels
 from pydeeplab.evaluation.sheet import contact_sheet
 from pydeeplab.plotting import Chart, Series, TrainingLog, to_svg
+from pydeeplab.web_page import command_block
 
 __all__ = ["Step", "score_sheet", "training_charts", "write_page"]
 
@@ -80,7 +81,7 @@ def _steps(steps: Sequence[Step], note: str) -> str:
     parts = [f"<p>{escape(note)}</p>"]
     for number, step in enumerate(steps, 1):
         time = f' <span class="soft">{step.time}</span>' if step.time else ""
-        parts.append(f"<p>{number}. {escape(step.text)}{time}</p><pre>{escape(step.command)}</pre>")
+        parts.append(f"<p>{number}. {escape(step.text)}{time}</p>{command_block(step.command)}")
     return "".join(parts)
 
 

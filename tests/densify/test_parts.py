@@ -54,7 +54,7 @@ def test_the_usual_stride_is_8_or_the_own_where_that_is_smaller(tmp_path: Path) 
         assert (coarse.output_stride, coarse.rate) == (8, (own // 8,) * 2)
         assert not any("output stride" in note for note in coarse.notes)
     with pytest.raises(
-        UsageError, match="the output stride cannot be 8. This net's is 4; --output-stride can be 1, 2, 4"
+        UsageError, match=r"the output stride cannot be 8\. This net's is 4; --output-stride can be 1, 2, 4"
     ):
         of(tmp_path, *TRUNK[:3], fc("fc", "p1", 5), output_stride=8)
 

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydeeplab.backend import get_backend
 from pydeeplab.crf import CRFParameters, DenseCRF
 from pydeeplab.data.classes import ClassSet, class_set
-from pydeeplab.data.images import read_image, to_gray
-from pydeeplab.errors import DataError, UsageError
+from pydeeplab.errors import UsageError
 from pydeeplab.layer import TEST
 from pydeeplab.net import Net
 from pydeeplab.segmentation.alignment import alignment_of
 from pydeeplab.segmentation.deploy import read_deploy
-from pydeeplab.segmentation.ends import find_input, find_output, producer_of
+from pydeeplab.segmentation.ends import find_input
+from pydeeplab.segmentation.output import Output
+from pydeeplab.segmentation.pixels import channel_means, for_channels, read_pixels
 from pydeeplab.segmentation.result import Segmentation
 from pydeeplab.segmentation.runner import Runner
 from pydeeplab.segmentation.tiles import Strip
@@ -135,18 +135,15 @@ class Segmenter:
             self.net = Net.from_source(source, TEST, weights=weights, keep=keep, engine=engine)
         data = find_input(self.net)
         _, self._channels, *declared = self.net.blobs[data].shape
-        if order not in ("bgr", "rgb"):
-            raise UsageError(f"order must be 'bgr' or 'rgb', got '{order}'")
-        self._gray = gray or self._channels == 1
+        self._gray = gray
         self._crf = DenseCRF() if crf is True else DenseCRF(crf) if crf else None
-        self._output = output or find_output(self.net)
-        self._producer = producer_of(self.net, self._output)
+        self._output = Output.of(self.net, output)
         self._views = self._check_views(Views.of([scales] if isinstance(scales, int | float) else scales, fuse, flip))
         self._runner = Runner(
             self.net,
             data,
-            self._output,
-            mean=self._check_mean(mean, order),
+            self._output.name,
+            mean=channel_means(mean, self._channels, order),
             scale=float(scale),
             reverse=order == "bgr" and self._channels == 3,
             views=self._views,
@@ -157,36 +154,26 @@ class Segmenter:
             alignment_of(self.net).scaled(self._views.scales),
             tile=tile,
             overlap=overlap,
-            merge="centre" if self._gives_labels else merge,
+            merge="centre" if self._output.gives_labels else merge,
         )
-        channels = self.net.blobs[self._output].shape[1]
-        self.classes = self._choose_classes(classes, channels)
+        self.classes = self._choose_classes(classes)
         self._notes: list[str] = []
 
     def _check_views(self, views: Views) -> Views:
         if views.single:
             return views
-        if self._gives_labels:
+        if self._output.gives_labels:
             raise UsageError("this net gives labels only (its output is an ArgMax): scales and flip need scores")
         if any(node.layer.type == "DenseCRF" for node in self.net.nodes):
             raise UsageError("the net ends in a CRF of its own: name the blob before it with output=, and give crf=")
         return views
 
-    def _check_mean(self, mean: Sequence[float], order: str) -> NDArray[np.float64]:
-        values = np.asarray(mean, np.float64).reshape(-1)
-        if self._channels == 1 and len(values) == 3:
-            blue, green, red = values if order == "bgr" else values[::-1]
-            values = np.array([0.299 * red + 0.587 * green + 0.114 * blue])
-        if len(values) not in (1, self._channels):
-            raise UsageError(f"mean needs one number or {self._channels}, got {len(values)}")
-        return np.ascontiguousarray(np.broadcast_to(values, self._channels))
-
-    def _choose_classes(self, classes: ClassSet | PathLike | None, channels: int) -> ClassSet:
+    def _choose_classes(self, classes: ClassSet | PathLike | None) -> ClassSet:
         if isinstance(classes, ClassSet):
             return classes
         if classes is not None:
             return class_set(classes)
-        if channels == 21:
+        if self._output.maps == 21:
             return class_set("voc12")
         return ClassSet("numbers", (), class_set("voc12").palette)
 
@@ -207,7 +194,7 @@ class Segmenter:
         DataError
             The picture cannot be read or is no 8-bit image.
         """
-        pixels = _pixels(image)
+        pixels = read_pixels(image)
         self._check_room(pixels)
         if self._crf is None and not probabilities:
             return self._labels_only(pixels)
@@ -236,9 +223,9 @@ class Segmenter:
         """
         if self._crf is None:
             raise UsageError("there is nothing to compare: the segmenter was made without crf=")
-        if self._gives_labels:
+        if self._output.gives_labels:
             raise UsageError("this net gives labels only (its output is an ArgMax): a CRF needs scores")
-        pixels = _pixels(image)
+        pixels = read_pixels(image)
         self._check_room(pixels)
         scores = self.scores(pixels)
         before = self._result(scores, pixels, None, probabilities)
@@ -246,7 +233,7 @@ class Segmenter:
 
     def _check_room(self, pixels: NDArray[np.uint8]) -> None:
         """See whether there is room for the CRF."""
-        if self._crf is not None and not self._gives_labels:
+        if self._crf is not None and not self._output.gives_labels:
             self._crf.check_room(pixels.shape[0], pixels.shape[1], self.channels or 2)
 
     @property
@@ -256,7 +243,7 @@ class Segmenter:
 
     def _labels_only(self, pixels: NDArray[np.uint8]) -> Segmentation:
         """Labels, of which each strip of rows is decided when it is there."""
-        parts = [_decide(strip.scores, self._gives_labels) for strip in self.strips(pixels)]
+        parts = [self._output.labels(strip.scores) for strip in self.strips(pixels)]
         return Segmentation(np.concatenate(parts), None, self.classes, self.notes)
 
     def _result(
@@ -268,48 +255,32 @@ class Segmenter:
         callback: Callable[[int, NDArray[Any]], None] | None = None,
     ) -> Segmentation:
         """Labels, and probabilities if wanted, from scores (or from labels, of nets that give only these)."""
-        if self._gives_labels or (crf is None and not probabilities):
-            return Segmentation(_decide(scores, self._gives_labels), None, self.classes, self.notes)
-        shares = self._probabilities(pixels, scores, crf, callback)
-        labels = _decide(scores if crf is None else shares, False)
+        if self._output.gives_labels or (crf is None and not probabilities):
+            return Segmentation(self._output.labels(scores), None, self.classes, self.notes)
+        shares = self._refined(scores, pixels, crf, callback) if crf else self._output.probabilities(scores)
+        labels = self._output.labels(shares if crf else scores)
         return Segmentation(labels, shares if probabilities else None, self.classes, self.notes)
 
-    def _probabilities(
+    def _refined(
         self,
-        pixels: NDArray[np.uint8],
         scores: NDArray[np.float32],
-        crf: DenseCRF | None,
+        pixels: NDArray[np.uint8],
+        crf: DenseCRF,
         callback: Callable[[int, NDArray[Any]], None] | None,
     ) -> NDArray[np.float32]:
-        """Softmax of the scores, or what the CRF makes of them."""
-        if crf is not None:
-            if self.normalised:
-                return np.asarray(crf.refine(pixels, probabilities=scores, callback=callback), np.float32)
-            return np.asarray(crf.refine(pixels, scores, callback=callback), np.float32)
-        if self.normalised:
-            return scores
-        shares = np.empty_like(scores)
-        flat = (1, len(scores), -1)
-        get_backend("cpu").kernels.softmax_forward(scores.reshape(flat), shares.reshape(flat))
-        return shares
+        """The probabilities that the CRF makes of scores."""
+        unary: dict[str, Any] = {"probabilities" if self.normalised else "scores": scores}
+        return np.asarray(crf.refine(pixels, **unary, callback=callback), np.float32)
 
     @property
     def channels(self) -> int | None:
         """The number of classes that the net tells apart; None where it gives labels only."""
-        if self._gives_labels:
-            return None
-        count = self.net.blobs[self._output].shape[1]
-        return 2 if count == 1 else count
-
-    @property
-    def _gives_labels(self) -> bool:
-        """Whether the net's output is a label map, not scores."""
-        return self._producer == "ArgMax"
+        return self._output.classes
 
     @property
     def normalised(self) -> bool:
         """Whether the scores are probabilities already."""
-        return self._producer in ("Softmax", "Sigmoid", "DenseCRF")
+        return self._output.normalised
 
     @property
     def context(self) -> int | None:
@@ -337,43 +308,9 @@ class Segmenter:
         self._runner.notes.clear()
         if not self._views.single:
             self._notes.append(str(self._views))
-        for strip in self._tiling.strips(self._net_pixels(image), self._notes.append):
-            yield Strip(strip.start, self._two_classes(strip.scores))
-
-    def _two_classes(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores of both classes where the net has a single sigmoid."""
-        if self._producer == "Sigmoid" and len(scores) == 1:
-            return np.concatenate([1 - scores, scores])
-        return scores
-
-    def _net_pixels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The picture with as many channels as the net has."""
-        if self._gray and image.ndim == 3:
-            image = to_gray(image)
-        if image.ndim == 2:
-            image = np.repeat(image[:, :, None], self._channels, axis=2)
-        return np.ascontiguousarray(image)
-
-
-def _decide(scores: NDArray[np.float32], are_labels: bool) -> NDArray[Any]:
-    """The class of the largest score at each pixel, the first of equals; of a net's own labels, these."""
-    if are_labels and len(scores) == 1:
-        labels = np.rint(scores[0]).astype(np.int32)
-        return labels.astype(np.uint8) if labels.max(initial=0) < 256 else labels
-    return scores.argmax(axis=0).astype(np.uint8 if len(scores) <= 256 else np.int32)
-
-
-def _pixels(image: PathLike | NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """RGB or grey bytes of a picture given as path or array."""
-    if isinstance(image, (str, os.PathLike)):
-        return read_image(image)
-    array = np.asarray(image)
-    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)) or not array.size:
-        raise DataError(
-            "expected a picture of bytes (uint8), (H, W, 3) RGB or (H, W) grey, "
-            f"got {array.dtype} of shape {array.shape}"
-        )
-    return array
+        shown = for_channels(image, self._channels, gray=self._gray)
+        for strip in self._tiling.strips(shown, self._notes.append):
+            yield Strip(strip.start, self._output.scores(strip.scores))
 
 
 def segment(image: PathLike | NDArray[np.uint8], net: Net | PathLike, **options: Any) -> Segmentation:

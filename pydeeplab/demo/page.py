@@ -52,11 +52,12 @@ def training_charts(log: TrainingLog) -> list[Chart]:
         for key, name in names.items()
         if key in log.test
     ]
-    return [
+    charts = [
         Chart("loss", "iteration", "cross-entropy", losses, y_low=0),
         Chart("learning rate", "iteration", "learning rate", [Series("lr", list(log.lr), list(log.lr.values()))]),
         Chart("held-out scenes, before the CRF", "iteration", "per cent", scores, y_low=0, y_high=100),
     ]
+    return [chart for chart in charts if any(len(series.x) for series in chart.series)]
 
 
 def score_sheet(evaluation: Evaluation, count: int) -> NDArray[np.uint8]:

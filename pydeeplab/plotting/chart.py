@@ -89,6 +89,12 @@ class Chart:
         good = np.isfinite(series.x) & np.isfinite(series.y)
         return good & (series.y > 0) if self.log_y else good
 
+    @property
+    def counts(self) -> bool:
+        """Whether positions are counts, such as iterations: all are whole numbers."""
+        xs = [s.x[self.usable(i)] for i, s in enumerate(self.series)]
+        return all(bool((x == np.floor(x)).all()) for x in xs)
+
     def limits(self) -> tuple[float, float, float, float]:
         """Ends of the axes: x low, x high, y low, y high. Constant values get some room."""
         xs = [s.x[self.usable(i)] for i, s in enumerate(self.series)]
@@ -96,7 +102,11 @@ class Chart:
         x, y = (np.concatenate([*arrays, []]) for arrays in (xs, ys))
         if not len(x):
             x, y = np.array([0.0, 1.0]), np.array([0.1, 1.0])
-        x_low, x_high = _roomy(float(x.min()), float(x.max()), False, 0)
+        x_low, x_high = float(x.min()), float(x.max())
+        if x_low < x_high or not self.counts:
+            x_low, x_high = _roomy(x_low, x_high, False, 0)
+        else:
+            x_low, x_high = (max(0.0, x_low - 1) if x_low >= 0 else x_low - 1), x_high + 1
         y_low, y_high = _roomy(float(y.min()), float(y.max()), self.log_y, 0.05)
         return (
             x_low,

@@ -181,7 +181,7 @@ def lay_out(chart: Chart, width: int = 760, height: int = 440) -> Picture:
         y = float(rows(tick))
         parts.append(Line(np.array([(left, y), (right, y)]), GRID, 1))
         parts.append(Text(left - 8, y + 4.5, format_tick(tick), anchor="end", colour=SOFT))
-    for tick in linear_ticks(x_low, x_high, max(3, int((right - left) / 90))):
+    for tick in linear_ticks(x_low, x_high, max(3, int((right - left) / 90)), whole=chart.counts):
         x = float(columns(tick))
         parts.append(Line(np.array([(x, bottom), (x, bottom + 5)]), SOFT, 1))
         parts.append(Text(x, bottom + 19, format_tick(tick), anchor="middle", colour=SOFT))

@@ -7,8 +7,10 @@ import math
 __all__ = ["format_tick", "linear_ticks", "log_ticks"]
 
 
-def linear_ticks(low: float, high: float, count: int = 6) -> list[float]:
+def linear_ticks(low: float, high: float, count: int = 6, *, whole: bool = False) -> list[float]:
     """About ``count`` multiples of 1, 2 or 5 times a power of ten within low..high, ends included.
+
+    ``whole`` leaves out what lies between whole numbers.
 
     Examples
     --------
@@ -16,12 +18,16 @@ def linear_ticks(low: float, high: float, count: int = 6) -> list[float]:
     [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
     >>> linear_ticks(0.12, 0.31, 4)
     [0.15, 0.2, 0.25, 0.3]
+    >>> linear_ticks(1, 3, whole=True)
+    [1.0, 2.0, 3.0]
     """
     if not high > low:
         return [low]
     rough = (high - low) / max(count, 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = min((1, 2, 5, 10), key=lambda m: abs(m * power - rough)) * power
+    if whole:
+        step = max(step, 1.0)
     slack = 1e-9 * (high - low)
     first, last = math.ceil((low - slack) / step), math.floor((high + slack) / step)
     digits = max(0, 2 - math.floor(math.log10(step)))

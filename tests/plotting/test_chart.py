@@ -50,6 +50,22 @@ def test_log_ticks_are_inside(low: float, decades: float) -> None:
     assert ticks == sorted(ticks)
 
 
+@pytest.mark.parametrize(
+    ("iterations", "shown"),
+    [
+        ([0], ["0", "1"]),
+        ([3], ["2", "3", "4"]),
+        ([0, 1], ["0", "1"]),
+        ([1, 2, 3, 4, 5], ["1", "2", "3", "4", "5"]),
+        ([0, 40], ["0", "5", "10", "15", "20", "25", "30", "35", "40"]),
+        ([0.5, 3], ["0.5", "1", "1.5", "2", "2.5", "3"]),
+    ],
+)
+def test_counts_have_whole_ticks(iterations: list[float], shown: list[str]) -> None:
+    texts = [p for p in lay_out(Chart("", "", "", [Series("", iterations, iterations)])).parts if isinstance(p, Text)]
+    assert [p.text for p in texts if p.anchor == "middle"] == shown
+
+
 def test_tick_texts() -> None:
     assert [format_tick(v) for v in (-0.5, 1, 1234, 12500, 3e6, 2.5e-4)] == [
         "-0.5", "1", "1234", "12.5k", "3M", "2.5e-4",

@@ -2,8 +2,9 @@
 
 Runs the net forward, and backward unless told not to, several times after one warm-up and prints, for each layer, the
 mean time, its share, the multiply-adds per second it reaches, the bytes of bottoms and tops per second, and the
-convolution engine that it chose; --why adds the reasons. On a GPU (--gpu 0) its own clock measures. With --lean, a +
-marks layers merged with what follows.
+convolution engine that it chose; --why adds the reasons. On a GPU (--gpu 0) its own clock measures. With --lean, the
+last column names the types of the layers that run as one with it.
+
 Inputs are random; data layers are replaced by inputs of their shapes, so no files are needed. A net without a loss is
 run backward through all layers.
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import resource
+import sys
 import time
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
@@ -26,6 +28,7 @@ from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of
 from pydeeplab.cli._options import add_json_argument, parse_size, prints_json, write_json
 from pydeeplab.cli._progress import Progress
 from pydeeplab.cli._spellings import split_stages
+from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.errors import UsageError, counted
 from pydeeplab.layer import TEST, TRAIN
 from pydeeplab.net import Net
@@ -59,12 +62,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_json_argument(parser)
 
 
+_HEADER = ["layer", "type", "top", "forward ms", "share", "GFLOP/s", "GB/s", "backward ms", "engine", "merged with it"]
+
+
 @dataclass
 class _Timing:
-    """One layer's share of a run."""
+    """The share of a run of one layer, or of several that were merged: the first's type, those of the others."""
 
-    name: str
+    layers: list[str]
     type: str
+    merged: list[str]
     shape: tuple[int, ...]
     multiply_adds: int
     bytes: int
@@ -73,13 +80,18 @@ class _Timing:
     forward: list[float] = field(default_factory=list)
     backward: list[float] = field(default_factory=list)
 
+    @property
+    def name(self) -> str:
+        """The names of all layers."""
+        return "+".join(self.layers)
+
 
 def _timing(step: Any) -> _Timing:
-    layer = step.layer
-    merged = len(getattr(step, "nodes", ())) > 1
+    layer, nodes = step.layer, getattr(step, "nodes", [step])
     return _Timing(
-        step.name,
-        f"{layer.param.type}{'+' * merged}",
+        [node.name for node in nodes],
+        layer.type,
+        [node.layer.type for node in nodes[1:]],
         step.tops[0].shape if step.tops else (),
         layer.multiply_adds(step.bottoms, step.tops),
         sum(blob.count * blob.dtype.itemsize for blob in (*step.bottoms, *step.tops)),
@@ -116,22 +128,28 @@ def _mean_ms(values: list[float]) -> float:
     return 1e3 * sum(values) / len(values) if values else 0.0
 
 
+def _row(timing: _Timing, total: float, backward: bool, why: bool) -> list[str]:
+    """The cells of a layer's line; see `_HEADER`."""
+    ms = _mean_ms(timing.forward)
+    return [
+        timing.layers[0],
+        timing.type,
+        "x".join(map(str, timing.shape)),
+        f"{ms:.3f}",
+        f"{100 * ms / (total or 1):.1f}%",
+        f"{2e-6 * timing.multiply_adds / ms:.1f}" if timing.multiply_adds and ms else "",
+        f"{1e-6 * timing.bytes / ms:.1f}" if ms else "",
+        f"{_mean_ms(timing.backward):.3f}" if backward else "",
+        f"{timing.engine}: {timing.reason}" if why and timing.reason else timing.engine,
+        ", ".join(timing.merged),
+    ]
+
+
 def _print(timings: list[_Timing], backward: bool, threads: int, net: Net, why: bool) -> None:
     total = {h: sum(_mean_ms(getattr(t, h)) for t in timings) for h in ("forward", "backward")}
-    width = min(36, max(len(t.name) for t in timings))
-    back = f" {'backward ms':>12}" if backward else ""
-    head = f"{'layer':<{width}} {'type':<14} {'top':<18} {'forward ms':>10} {'share':>6} {'GFLOP/s':>8} {'GB/s':>6}"
-    print(f"{head}{back}  engine")
-    for t in timings:
-        ms = _mean_ms(t.forward)
-        rate = f"{2e-6 * t.multiply_adds / ms:8.1f}" if t.multiply_adds and ms else " " * 8
-        rate += f" {1e-6 * t.bytes / ms:6.1f}" if ms else " " * 7
-        back = f" {_mean_ms(t.backward):>12.3f}" if backward else ""
-        shape = "x".join(map(str, t.shape))
-        share = 100 * ms / (total["forward"] or 1)
-        engine = f"{t.engine}: {t.reason}" if why and t.reason else t.engine
-        row = f"{t.name[:width]:<{width}} {t.type:<14} {shape:<18} {ms:>10.3f} {share:>5.1f}% {rate}{back}  {engine}"
-        print(row.rstrip())
+    rows = [_row(timing, total["forward"], backward, why) for timing in timings]
+    print("\n".join(format_table(_HEADER, rows, right=range(3, 8), colours=has_colours(sys.stdout))))
+    print()
     macs = sum(t.multiply_adds for t in timings)
     runs = len(timings[0].forward)
     print(f"Average Forward pass: {total['forward']:.3f} ms.")
@@ -151,7 +169,9 @@ def _print(timings: list[_Timing], backward: bool, threads: int, net: Net, why: 
 
 
 def _document(timings: list[_Timing], net: Net, engine: str) -> dict[str, Any]:
-    rows = [{**asdict(t), "forward": _mean_ms(t.forward), "backward": _mean_ms(t.backward)} for t in timings]
+    rows = [
+        {"name": t.name, **asdict(t), "forward": _mean_ms(t.forward), "backward": _mean_ms(t.backward)} for t in timings
+    ]
     memory = net.backend.memory_use()
     document = {"unit": "ms", "backend": net.backend.name, "threads": get_num_threads(), "engine": engine}
     return document | ({"device_memory": memory} if memory else {}) | {"layers": rows}

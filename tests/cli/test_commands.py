@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,29 @@ def test_summary_and_time_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert call("time", net, weights, "--iterations", 1, "--threads", 1, "--why") == 0
     shown = capsys.readouterr().out
     assert all(f": {reason}" in shown for reason in reasons.values())
+
+
+def test_times_of_merged_layers_name_the_first_and_the_kinds_of_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "a_convolution_with_a_name_of_some_length"
+    layers = [
+        'name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } }',
+        f'name: "{name}" type: "Convolution" bottom: "data" top: "a" '
+        'convolution_param { num_output: 2 kernel_size: 3 weight_filler { type: "xavier" } }',
+        f'name: "{name}_norm" type: "BatchNorm" bottom: "a" top: "a"',
+        f'name: "{name}_relu" type: "ReLU" bottom: "a" top: "a"',
+    ]
+    net = tmp_path / "net.prototxt"
+    net.write_text("\n".join(f"layer {{ {text} }}" for text in layers))
+    assert call("time", net, "--iterations", 1, "--lean") == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith(name))
+    assert re.match(rf"{name}  Convolution  1x2x6x6 .*  BatchNorm, ReLU$", row)
+    assert call("time", net, "--iterations", 1, "--lean", "--json") == 0
+    layer = json.loads(capsys.readouterr().out)["layers"][-1]
+    assert layer["name"] == f"{name}+{name}_norm+{name}_relu"
+    assert (layer["type"], layer["merged"]) == ("Convolution", ["BatchNorm", "ReLU"])
+    assert layer["layers"] == [name, f"{name}_norm", f"{name}_relu"]
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.crf.lattice import NORMALIZATIONS
-from pydeeplab.errors import UsageError, did_you_mean
+from pydeeplab.errors import DataError, UsageError, did_you_mean
+from pydeeplab.json_values import read_object
 
 __all__ = ["PRESETS", "CRFParameters", "is_parameter_file"]
 
@@ -195,18 +194,15 @@ def is_parameter_file(text: str) -> bool:
 
 def _read_file(name: str) -> CRFParameters:
     try:
-        found = json.loads(Path(name).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"CRF parameters '{name}' cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"CRF parameters '{name}': is no JSON ({error})") from None
-    text = found.get("params") if isinstance(found, dict) else None
+        text = read_object(name).get("params")
+    except DataError as error:
+        raise UsageError(f"CRF parameters {error}") from None
     if not isinstance(text, str) or is_parameter_file(text):
-        raise UsageError(f"""CRF parameters '{name}': expected an object with "params": "w=...,xy=...,rgb=...\"""")
+        raise UsageError(f"""CRF parameters {name}: expected an object with "params": "w=...,xy=...,rgb=...\"""")
     try:
         return CRFParameters.parse(text)
     except UsageError as error:
-        raise UsageError(f"CRF parameters '{name}': {error}") from None
+        raise UsageError(f"CRF parameters {name}: {error}") from None
 
 
 def _value(name: str, text: str) -> Any:

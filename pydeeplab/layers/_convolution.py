@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 
 from pydeeplab.blob import Blob
-from pydeeplab.filler import fill
 from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_engine import OPERATIONS, Choice, choose_engine, make_engine, prefer_cudnn
 from pydeeplab.layers._convolution_problem import Problem
+from pydeeplab.layers._weights import add_weights
 from pydeeplab.layers.window import Window, channel_axis, read_window, times
 
 __all__ = ["ConvolutionBase"]
@@ -46,11 +46,7 @@ class ConvolutionBase(Layer):
             if count % self._group:
                 raise self.shape_error(f"{what} must be a multiple of group: got {count} with group {self._group}")
         first, second = (self._channels, self._outputs) if self.transposed else (self._outputs, self._channels)
-        self.blobs.append(self.new_blob(first, second // self._group, *self.window.kernel))
-        fill(self.blobs[0], param.weight_filler, self.context.random)
-        if param.bias_term:
-            self.blobs.append(self.new_blob(self._outputs))
-            fill(self.blobs[1], param.bias_filler, self.context.random)
+        add_weights(self, param, (first, second // self._group, *self.window.kernel), self._outputs)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape

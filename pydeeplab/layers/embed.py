@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pydeeplab.blob import Blob
 from pydeeplab.errors import DataError
-from pydeeplab.filler import fill
 from pydeeplab.layer import Layer, register
+from pydeeplab.layers._weights import add_weights
 
 
 @register
@@ -33,11 +33,7 @@ class Embed(Layer):
         for name in ("num_output", "input_dim"):
             if getattr(param, name) < 1:
                 raise self.error(f"embed_param.{name} must be at least 1, got {getattr(param, name)}")
-        self.blobs.append(self.new_blob(param.input_dim, param.num_output))
-        fill(self.blobs[0], param.weight_filler, self.context.random)
-        if param.bias_term:
-            self.blobs.append(self.new_blob(param.num_output))
-            fill(self.blobs[1], param.bias_filler, self.context.random)
+        add_weights(self, param, (param.input_dim, param.num_output), param.num_output)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         top[0].reshape(*bottom[0].shape, self.param.embed_param.num_output)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from pydeeplab.blob import Blob
 from pydeeplab.errors import ShapeError
-from pydeeplab.filler import fill
 from pydeeplab.layer import Layer, register
+from pydeeplab.layers._weights import add_weights
 
 
 @register
@@ -37,11 +37,7 @@ class InnerProduct(Layer):
             raise self.shape_error(f"inner_product_param.axis: {error}") from None
         self._inputs = math.prod(bottom[0].shape[self._axis :])
         shape = (self._inputs, self._outputs) if self._transpose else (self._outputs, self._inputs)
-        self.blobs.append(self.new_blob(*shape))
-        fill(self.blobs[0], param.weight_filler, self.context.random)
-        if param.bias_term:
-            self.blobs.append(self.new_blob(self._outputs))
-            fill(self.blobs[1], param.bias_filler, self.context.random)
+        add_weights(self, param, shape, self._outputs)
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         shape = bottom[0].shape

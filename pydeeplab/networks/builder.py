@@ -116,45 +116,24 @@ class NetBuilder:
         self, bottom: str, bn: str, scale: str, *, share_bn: Sequence[str] = (), share_scale: Sequence[str] = ()
     ) -> None:
         """Frozen BatchNorm and Scale, in place."""
-        self._count(share_scale or (scale,), 2 * self.blobs[bottom])
-        self.layer(
-            bn,
-            "BatchNorm",
-            bottom,
-            bottom,
-            param=self._param(((0, None),) * 3, share_bn),
-            batch_norm_param={"use_global_stats": True},
-        )
-        self.layer(
-            scale,
-            "Scale",
-            bottom,
-            bottom,
-            param=self._param(((0, None),) * 2, share_scale),
-            scale_param={"bias_term": True},
-        )
+        param = self._param(((0, None),) * 3, share_bn)
+        self.layer(bn, "BatchNorm", bottom, bottom, param=param, batch_norm_param={"use_global_stats": True})
+        self._scale(bottom, scale, (0, None), share_scale)
 
     def batch_norm(
         self, bottom: str, bn: str, scale: str, *, share_bn: Sequence[str] = (), share_scale: Sequence[str] = ()
     ) -> None:
         """BatchNorm and Scale that learn, in place; their statistics follow the last 50 batches or so."""
-        self._count(share_scale or (scale,), 2 * self.blobs[bottom])
-        self.layer(
-            bn,
-            "BatchNorm",
-            bottom,
-            bottom,
-            param=self._param(((0, None),) * 3, share_bn) if share_bn else [],
-            batch_norm_param={"moving_average_fraction": 0.98} if self.training else None,
-        )
-        self.layer(
-            scale,
-            "Scale",
-            bottom,
-            bottom,
-            param=self._param(((1, 0),) * 2, share_scale),
-            scale_param={"bias_term": True},
-        )
+        param = self._param(((0, None),) * 3, share_bn) if share_bn else []
+        average = {"moving_average_fraction": 0.98} if self.training else None
+        self.layer(bn, "BatchNorm", bottom, bottom, param=param, batch_norm_param=average)
+        self._scale(bottom, scale, (1, 0), share_scale)
+
+    def _scale(self, bottom: str, name: str, multipliers: tuple[int, int | None], share: Sequence[str]) -> None:
+        """A factor and a bias for each channel, in place."""
+        self._count(share or (name,), 2 * self.blobs[bottom])
+        param = self._param((multipliers,) * 2, share)
+        self.layer(name, "Scale", bottom, bottom, param=param, scale_param={"bias_term": True})
 
     def relu(self, name: str, blob: str) -> None:
         """A rectifier, in place."""

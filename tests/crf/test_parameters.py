@@ -41,13 +41,13 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, r"'best\.json' cannot be read: No such file"),
-        ("params", r"'best\.json': is no JSON"),
-        ("[" * 100_000, r"'best\.json': is no JSON"),
-        ("[]", r"'best\.json': expected an object with \"params\""),
-        ('{"params": 4}', r"'best\.json': expected an object with"),
-        ('{"params": "best.json"}', r"'best\.json': expected an object with"),
-        ('{"params": "w=4,xz=3"}', r"'best\.json': cannot read CRF parameter 'xz=3'"),
+        (None, r"best\.json: cannot be read: No such file"),
+        ("params", r"best\.json: is no JSON"),
+        ("[" * 100_000, r"best\.json: is no JSON"),
+        ("[]", r"best\.json: expected a JSON object, got list"),
+        ('{"params": 4}', r"best\.json: expected an object with"),
+        ('{"params": "best.json"}', r"best\.json: expected an object with"),
+        ('{"params": "w=4,xz=3"}', r"best\.json: cannot read CRF parameter 'xz=3'"),
     ],
 )
 def test_wrong_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, message: str) -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
-__all__ = ["log_line"]
+__all__ = ["least_level", "log_line"]
+
+
+def least_level() -> int:
+    """What the environment variable ``GLOG_minloglevel`` says is shown at least: 0 (information) to 3 (fatal)."""
+    text = os.environ.get("GLOG_minloglevel", "0")  # noqa: SIM112 (glog spells it so)
+    return int(text) if text.isdecimal() else 0
 
 
 def log_line(severity: str, moment: float, place: str, text: str) -> str:

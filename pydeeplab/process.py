@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NoReturn
 
 from pydeeplab.backend.cuda.library import Unavailable, load_library
 from pydeeplab.errors import UnsupportedError, UsageError
-from pydeeplab.glog import log_line
+from pydeeplab.glog import least_level, log_line
 
 __all__ = [
     "NCCL",
@@ -101,8 +101,7 @@ def init_log(level: int | None = None, stderr: bool = True) -> None:
         The level is none of 0 to 3.
     """
     if level is None:
-        text = os.environ.get("GLOG_minloglevel", "0")  # noqa: SIM112 (glog spells it so)
-        level = int(text) if text.isdecimal() else 0
+        level = least_level()
     if not 0 <= level <= 3:
         raise UsageError(f"the log level must be 0 (information), 1 (warnings), 2 (errors) or 3 (fatal), got {level}")
     for handler in [h for h in _LOGGER.handlers if isinstance(h, _Handler)]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
+import sys
 import time
 import warnings
 from collections.abc import Callable
 from typing import IO, Any
 
-from pydeeplab.glog import log_line
+from pydeeplab.glog import least_level, log_line
 from pydeeplab.json_values import json_ready
 from pydeeplab.solver.events import Display, Observer, Output, Score
 
-__all__ = ["GlogLog", "JsonLog"]
+__all__ = ["GlogLog", "JsonLog", "default_observers"]
 
 Clock = Callable[[], float]
 
@@ -162,3 +164,9 @@ def _by_name(outputs: list[Output]) -> dict[str, float | list[float]]:
     for output in outputs:
         values.setdefault(output.name, []).append(output.value)
     return {name: numbers[0] if len(numbers) == 1 else numbers for name, numbers in values.items()}
+
+
+def default_observers() -> list[Observer]:
+    """A log on stderr, unless glog's environment variable or `pydeeplab.init_log` asks for warnings only."""
+    quiet = least_level() > 0 or logging.getLogger("pydeeplab").level > logging.INFO
+    return [] if quiet else [GlogLog(sys.stderr)]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 import time
 import uuid
 import warnings
@@ -22,7 +20,7 @@ from pydeeplab.solver import snapshot as snapshots
 from pydeeplab.solver import state as states
 from pydeeplab.solver.debug import DebugInfo
 from pydeeplab.solver.events import Display, Observer, Score, outputs_of
-from pydeeplab.solver.log import GlogLog
+from pydeeplab.solver.log import default_observers
 from pydeeplab.solver.loss import SmoothedLoss
 from pydeeplab.solver.nets import test_choices, train_choice
 from pydeeplab.solver.rates import LearningRate
@@ -31,12 +29,10 @@ from pydeeplab.solver.signals import Requests
 from pydeeplab.solver.testing import Tester
 from pydeeplab.solver.updater import Updater
 from pydeeplab.solver.watch import DivergedError, Watch
-from pydeeplab.threads import get_num_threads
 
 __all__ = ["Solver"]
 
 KEEPS = ("all", "training", "recompute")
-_LOG_LEVEL = "GLOG_minloglevel"
 
 
 class Solver:
@@ -107,7 +103,7 @@ class Solver:
             solver_file if isinstance(solver_file, SolverSource) else read_solver(solver_file, defines=defines)
         )
         self.param = self.source.param
-        self.observers = list(_default_observers() if observers is None else observers)
+        self.observers = list(default_observers() if observers is None else observers)
         self.requests = Requests()
         self.iter = 0
         self._check(keep)
@@ -358,10 +354,8 @@ class Solver:
         extra = {
             "run": self._run,
             "type": self.type,
-            "threads": get_num_threads(),
             "window": self._window.state,
-            "train": states.capture(self.net),
-            "test": [states.capture(net) for net in self.test_nets],
+            **states.capture_nets(self.net, self.test_nets),
         }
         hdf5 = snapshots.is_hdf5(param)
         weights, solver_state = snapshots.write(
@@ -396,20 +390,5 @@ class Solver:
         extra = found.extra
         self._run = extra["run"]
         self._resumed_window = extra["window"]
-        notes = states.restore(self.net, extra["train"])
-        for net, saved in zip(self.test_nets, extra["test"], strict=False):
-            notes += states.restore(net, saved)
-        if extra["threads"] != get_num_threads():
-            notes.append(
-                f"the snapshot was made with {extra['threads']} threads, this run has {get_num_threads()}: sums may "
-                "differ in their last bits"
-            )
-        for text in notes:
+        for text in states.restore_nets(self.net, self.test_nets, extra):
             self.warn(text)
-
-
-def _default_observers() -> list[Observer]:
-    """A log on stderr, unless glog's environment variable or `pydeeplab.init_log` asks for warnings only."""
-    text = os.environ.get(_LOG_LEVEL, "0")
-    quiet = text.isdecimal() and int(text) > 0
-    return [] if quiet or logging.getLogger("pydeeplab").level > logging.INFO else [GlogLog(sys.stderr)]

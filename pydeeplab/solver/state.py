@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy as np
 from pydeeplab.errors import DataError
 from pydeeplab.net import Net
 from pydeeplab.node import Node
+from pydeeplab.threads import get_num_threads
 
-__all__ = ["capture", "decode", "encode", "restore"]
+__all__ = ["capture", "capture_nets", "decode", "encode", "restore", "restore_nets"]
 
 _ARRAY = "array"
 
@@ -85,4 +87,22 @@ def restore(net: Net, saved: dict[str, Any]) -> list[str]:
         except (DataError, KeyError, TypeError, ValueError) as error:
             notes.append(f"layer '{name}' begins anew: its saved state does not fit ({error})")
     notes += [f"layer '{node.name}' begins anew: no state of it was saved" for node in waiting]
+    return notes
+
+
+def capture_nets(train: Net, tests: Sequence[Net]) -> dict[str, Any]:
+    """What `capture` gives of all nets of a solver, and the number of threads, which sums depend on."""
+    return {"threads": get_num_threads(), "train": capture(train), "test": [capture(net) for net in tests]}
+
+
+def restore_nets(train: Net, tests: Sequence[Net], saved: dict[str, Any]) -> list[str]:
+    """Put back what `capture_nets` gave; returns notes on why the run may differ from one that was never stopped."""
+    notes = restore(train, saved["train"])
+    for net, state in zip(tests, saved["test"], strict=False):
+        notes += restore(net, state)
+    if saved["threads"] != get_num_threads():
+        notes.append(
+            f"the snapshot was made with {saved['threads']} threads, this run has {get_num_threads()}: sums may differ "
+            "in their last bits"
+        )
     return notes

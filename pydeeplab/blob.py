@@ -332,18 +332,30 @@ class Blob:
     # Sharing ---------------------------------------------------------------------------------------------------
 
     def share_data(self, other: Blob) -> None:
-        """Use the other blob's data memory from now on; the number of elements must agree."""
+        """Use the other blob's data memory from now on; the number of elements, dtype and device must agree."""
         self._must_fit(other)
         self._data = other._data
 
     def share_diff(self, other: Blob) -> None:
-        """Use the other blob's gradient memory from now on; the number of elements must agree."""
+        """Use the other blob's gradient memory from now on; the number of elements, dtype and device must agree."""
         self._must_fit(other)
         self._diff = other._diff
 
     def _must_fit(self, other: Blob) -> None:
         if self._count != other._count:
             raise ShapeError(f"cannot share memory between blobs of shape {self._shape} and {other._shape}")
+        if self._dtype != other._dtype:
+            raise UsageError(
+                f"cannot share memory between blobs of {self._dtype} and {other._dtype}. Make both nets with the same "
+                "dtype, or copy: blob.data[...] = other.data"
+            )
+        mine, theirs = self._backend, other._backend
+        if mine is not theirs and (mine.on_device or theirs.on_device):
+            raise UsageError(
+                f"cannot share memory between a blob of backend {mine.name} and one of backend {theirs.name}: they lie "
+                "in different memories. Make both nets with the same backend (Net(..., backend=...), or set_mode_gpu() "
+                "or set_mode_cpu() before both), or copy: blob.data[...] = other.data"
+            )
 
     @property
     def data_storage(self) -> Storage:

@@ -62,6 +62,8 @@ def test_sharing() -> None:
     assert b.data_storage is a.data_storage
     with pytest.raises(ShapeError, match=r"\(7,\).*\(2, 3\)"):
         Blob((7,)).share_data(a)
+    with pytest.raises(UsageError, match=r"blobs of float64 and float32\..*or copy"):
+        Blob((6,), dtype=np.float64).share_diff(a)
 
 
 def test_versions_count_writes() -> None:

@@ -23,11 +23,15 @@ from pydeeplab.errors import DataError, DeviceError
 __all__ = ["CudaBackend"]
 
 
+_UNREAD = ("out", "scratch")
+"""Arguments whose contents no kernel reads."""
+
+
 class CudaBackend(Backend):
     """Kernels of a library built from kernels/cuda.
 
-    Kernels take `DeviceArray`; NumPy arrays are copied to the device and what a kernel writes is copied back, which
-    counts as traffic.
+    Kernels take `DeviceArray`; NumPy arrays that a kernel reads are copied to the device, and what it writes is copied
+    back, which counts as traffic.
 
     Parameters
     ----------
@@ -105,6 +109,7 @@ class CudaBackend(Backend):
         """A Python function that calls ``function`` with the arrays' pointers, the scalars and the sizes."""
         function.argtypes, function.restype = argument_types(row), ctypes.c_int
         arrays = [(i, a) for i, a in enumerate(row.arguments) if isinstance(a, Array)]
+        arrays.sort(key=lambda entry: entry[1].access in _UNREAD)  # what is read decides whether a copy is made
         holders = {symbol: [(i, a.dims.index(symbol)) for i, a in arrays if symbol in a.dims] for symbol in row.sizes}
 
         def call(*values: Any) -> None:
@@ -145,7 +150,11 @@ class _Staging:
         address = value.ctypes.data
         copy = self._copies.get(address) if value.size else None
         if copy is None:
-            copy = self._copies[address] = DeviceArray.upload(self._allocator, value)
+            if argument.access in _UNREAD:
+                copy = DeviceArray(self._allocator, value.shape, value.dtype)
+            else:
+                copy = DeviceArray.upload(self._allocator, value)
+            self._copies[address] = copy
         if argument.access in ("out", "inout"):
             self._written.append((value, copy))
         return copy.pointer

@@ -10,7 +10,7 @@ import pytest
 from pydeeplab.backend.cuda.backend import CudaBackend
 from pydeeplab.backend.cuda.memory import Allocator, DeviceArray
 from pydeeplab.blob import Blob, MemoryPool
-from pydeeplab.errors import DataError, DeviceError, DeviceMemoryError
+from pydeeplab.errors import DataError, DeviceError, DeviceMemoryError, UsageError
 
 VALUES = np.arange(24, dtype=np.float32).reshape(4, 6)
 
@@ -126,6 +126,15 @@ class TestBlobs:
         blob.reshape(100, 6)
         assert blob.look().shape == (100, 6)
 
+    def test_memory_is_not_shared_with_the_host(self, backend: CudaBackend) -> None:
+        here, there = Blob((4, 6)), Blob((4, 6), backend=backend)
+        for one, two in ((here, there), (there, here)):
+            names = f"backend {one._backend.name} and one of backend {two._backend.name}"
+            with pytest.raises(UsageError, match=f"{names}.*same backend.*or copy"):
+                one.share_data(two)
+        there.data[...] = VALUES
+        np.testing.assert_array_equal(there.read().host(), VALUES)
+
     def test_a_write_to_a_part_loses_nothing_behind_it(self, backend: CudaBackend) -> None:
         blob = Blob((4, 6), backend=backend)
         blob.data[...] = VALUES
@@ -161,6 +170,15 @@ class TestKernels:
         x = np.array([-1.0, 2.0], np.float32)
         backend.kernels.relu_forward(x, x, 0.5)
         np.testing.assert_array_equal(x, [-0.5, 2.0])
+
+    def test_what_is_only_written_is_not_sent_there(self, backend: CudaBackend) -> None:
+        x, y = np.array([-1.0, 2.0], np.float32), np.full(2, np.nan, np.float32)
+        use = backend.memory_use()
+        backend.kernels.relu_forward(x, y, 0.5)
+        np.testing.assert_array_equal(y, [-0.5, 2.0])
+        after = backend.memory_use()
+        traffic = [after[key] - use[key] for key in ("uploads", "uploaded_bytes", "downloads", "downloaded_bytes")]
+        assert traffic == [1, 8, 1, 8]
 
     def test_a_failure_names_kernel_shapes_and_cause(self, backend: CudaBackend) -> None:
         x = np.zeros((1, 4, 4), np.float32)

@@ -1,10 +1,10 @@
 #include "winograd_axis.h"
 
-static ptrdiff_t over(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
+#include "winograd_scratch.h"
 
 static ptrdiff_t tiles_of_phase(const Axis *axis, ptrdiff_t phase)
 {
-    return over(over(axis->out - phase, axis->rate), axis->m);
+    return parts_of(parts_of(axis->out - phase, axis->rate), axis->m);
 }
 
 Axis axis_of(ptrdiff_t size, ptrdiff_t out, ptrdiff_t pad, ptrdiff_t rate, ptrdiff_t m)
@@ -21,8 +21,8 @@ ptrdiff_t output_line_size(const Axis *axis) { return axis->m * axis->tiles + 8;
 
 void tile_outputs(const Axis *axis, int32_t *output)
 {
-    for (ptrdiff_t p = 0; p < axis->phases; p++)
-        for (ptrdiff_t k = 0; k < tiles_of_phase(axis, p); k++)
+    for (ptrdiff_t k = 0; k < tiles_of_phase(axis, 0); k++)
+        for (ptrdiff_t p = 0; p < axis->phases && k < tiles_of_phase(axis, p); p++)
             *output++ = (int32_t)(p + axis->rate * axis->m * k);
 }
 

@@ -26,7 +26,7 @@ Axis axis_of(ptrdiff_t size, ptrdiff_t out, ptrdiff_t pad, ptrdiff_t rate, ptrdi
 ptrdiff_t input_line_size(const Axis *axis);
 ptrdiff_t output_line_size(const Axis *axis);
 
-/* The first output of every tile. */
+/* The first output of every tile, here the tiles of all phases side by side. */
 void tile_outputs(const Axis *axis, int32_t *output);
 
 /* Where every tile begins in a line of input. */

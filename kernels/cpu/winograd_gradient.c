@@ -35,13 +35,13 @@ static ptrdiff_t lay_out(Gradient *g, float *memory)
 {
     const Winograd *p = g->problem;
     const Lines *lines = &g->lines;
-    const ptrdiff_t tiles = g->rows_at_once * p->x.tiles, blocks = over(g->outputs_at_once, BLOCK);
+    const ptrdiff_t tiles = g->rows_at_once * p->x.tiles, blocks = parts_of(g->outputs_at_once, BLOCK);
     g->plane_in = in_lines(g->segment * lines->n * lines->size_in + LANES);
     g->plane_out = in_lines(g->segment * lines->m * lines->size_out + LANES);
     g->plane = LANES * (g->plane_in + g->plane_out);
-    g->panels = over(p->channels, PANEL);
+    g->panels = parts_of(p->channels, PANEL);
     g->tile_step = (tiles | 1) * PANEL;
-    g->output_step = odd_lines(most(blocks * BLOCK, over(g->outputs_at_once, LANES) * LANES));
+    g->output_step = odd_lines(most(blocks * BLOCK, parts_of(g->outputs_at_once, LANES) * LANES));
     g->gradient_step = (tiles | 1) * g->output_step;
     g->product_step = (blocks * BLOCK | 1) * PANEL;
     ptrdiff_t used = lines_room(p);
@@ -104,13 +104,14 @@ static void transform_tiles(const Gradient *g, const float *image, ptrdiff_t cha
     float *planes = g->planes + omp_get_thread_num() * g->plane;
     float *to = g->tiles + channel / PANEL * g->lines.values * g->tile_step + at * PANEL + channel % PANEL;
     int32_t offset[LANES];
+    const Spots spots = {offset, g->lines.size_in, 1, 1};
     for (ptrdiff_t l = 0; l < LANES; l++) {
         offset[l] = (int32_t)(l * g->plane_in);
         read_lines(&g->lines, image, least(channel + l, p->channels - 1), first, count, planes + offset[l]);
     }
     for (ptrdiff_t t = 0; t < count * p->x.tiles; t++) {
         const float *corner = planes + t / p->x.tiles * g->lines.n * g->lines.size_in + g->lines.column_at[t % p->x.tiles];
-        g->transforms->input(corner, offset, g->lines.size_in, to + t * PANEL, g->tile_step);
+        g->transforms->input(corner, spots, to + t * PANEL, g->tile_step);
     }
 }
 
@@ -122,6 +123,7 @@ static void transform_gradients(const Gradient *g, const float *gradient, ptrdif
     float *planes = g->planes + omp_get_thread_num() * g->plane + LANES * g->plane_in;
     float *to = g->gradients + at * g->output_step + place_;
     int32_t offset[LANES];
+    const Spots spots = {offset, g->lines.size_out, 1, 1};
     for (ptrdiff_t l = 0; l < LANES; l++) {
         offset[l] = (int32_t)(l * g->plane_out);
         read_output_lines(&g->lines, gradient, least(output + l, p->outputs - 1), first, count, planes + offset[l]);
@@ -129,7 +131,7 @@ static void transform_gradients(const Gradient *g, const float *gradient, ptrdif
     for (ptrdiff_t t = 0; t < count * p->x.tiles; t++) {
         const ptrdiff_t row = t / p->x.tiles, column = t % p->x.tiles;
         const float *corner = planes + row * g->lines.m * g->lines.size_out + column * g->lines.m;
-        g->transforms->output_gradient(corner, offset, g->lines.size_out, to + t * g->output_step, g->gradient_step);
+        g->transforms->output_gradient(corner, spots, to + t * g->output_step, g->gradient_step);
     }
 }
 
@@ -170,15 +172,15 @@ void winograd_backward_weights(const Winograd *problem, const float *image, cons
 {
     const Gradient g = plan(problem, scratch, size);
     const ptrdiff_t channels = problem->channels, outputs = problem->outputs, width = problem->x.tiles;
-    const ptrdiff_t groups = over(channels, LANES), parts = least(g.panels, 4);
+    const ptrdiff_t groups = parts_of(channels, LANES), parts = least(g.panels, 4);
 #pragma omp parallel
     {
         memset(g.planes + omp_get_thread_num() * g.plane, 0, g.plane * sizeof(float));
         FOR_STEPS(o, outputs, g.outputs_at_once) {
-            const ptrdiff_t some = least(g.outputs_at_once, outputs - o), blocks = over(some, BLOCK);
-            const ptrdiff_t vectors = over(some, LANES);
+            const ptrdiff_t some = least(g.outputs_at_once, outputs - o), blocks = parts_of(some, BLOCK);
+            const ptrdiff_t vectors = parts_of(some, LANES);
             FOR_STEPS(row, g.rows, g.rows_at_once) {
-                const ptrdiff_t count = least(g.rows_at_once, g.rows - row), segments = over(count, g.segment);
+                const ptrdiff_t count = least(g.rows_at_once, g.rows - row), segments = parts_of(count, g.segment);
                 if (o == 0 || count < g.rows)
 #pragma omp for schedule(dynamic) nowait
                     for (ptrdiff_t unit = 0; unit < groups * segments; unit++) {

@@ -195,39 +195,124 @@ INLINE void IN_SET(transpose)(Vec *r)
     }
 }
 
-/* Row `row` of eight tiles, sample by sample. */
-INLINE void IN_SET(load_row)(const float *row, const int32_t *offset, Vec *samples)
+/* `count` samples of a row of eight tiles; more may be set. */
+INLINE void IN_SET(load_row)(const int count, const float *row, const Spots *spots, Vec *samples)
 {
+    const int32_t *at = spots->offset;
+    const ptrdiff_t rate = spots->rate;
+    if (rate == 1) {
 #pragma GCC unroll 8
-    for (int l = 0; l < LANES; l++)
-        samples[l] = *(const Vec *)(row + offset[l]);
-    IN_SET(transpose)(samples);
+        for (int l = 0; l < LANES; l++)
+            samples[l] = *(const Vec *)(row + at[l]);
+        IN_SET(transpose)(samples);
+        return;
+    }
+    switch (spots->together) {
+    case 8:
+#pragma GCC unroll 8
+        for (int j = 0; j < count; j++)
+            samples[j] = *(const Vec *)(row + at[0] + j * rate);
+        return;
+    case 4:
+#pragma GCC unroll 8
+        for (int j = 0; j < count; j++) {
+            const Four *low = (const Four *)(row + at[0] + j * rate), *high = (const Four *)(row + at[4] + j * rate);
+            samples[j] = (Vec)(Pairs){(*low)[0], (*low)[1], (*high)[0], (*high)[1]};
+        }
+        return;
+    case 2:
+#pragma GCC unroll 8
+        for (int j = 0; j < count; j++) {
+            const float *from = row + j * rate;
+            samples[j] = (Vec)(Pairs){*(const Pair *)(from + at[0]), *(const Pair *)(from + at[2]),
+                                      *(const Pair *)(from + at[4]), *(const Pair *)(from + at[6])};
+        }
+        return;
+    default:
+#pragma GCC unroll 8
+        for (int j = 0; j < count; j++) {
+            const float *from = row + j * rate;
+            samples[j] = (Vec){from[at[0]], from[at[1]], from[at[2]], from[at[3]],
+                               from[at[4]], from[at[5]], from[at[6]], from[at[7]]};
+        }
+    }
 }
 
-INLINE void IN_SET(input)(const int m, const float *plane, const int32_t *offset, ptrdiff_t line, float *to, ptrdiff_t step)
+/* The first `count` samples of a row of eight tiles. */
+INLINE void IN_SET(store_row)(const int count, Vec *samples, float *row, const Spots *spots)
+{
+    const int32_t *at = spots->offset;
+    const ptrdiff_t rate = spots->rate;
+    if (rate == 1) {
+        IN_SET(transpose)(samples);
+#pragma GCC unroll 8
+        for (int l = 0; l < LANES; l++)
+            *(Vec *)(row + at[l]) = samples[l];
+        return;
+    }
+    switch (spots->together) {
+    case 8:
+#pragma GCC unroll 8
+        for (int j = 0; j < count; j++)
+            *(Vec *)(row + at[0] + j * rate) = samples[j];
+        return;
+    case 4:
+#pragma GCC unroll 8
+        for (int j = 0; j < count; j++) {
+            const Pairs pairs = (Pairs)samples[j];
+            *(Four *)(row + at[0] + j * rate) = (Four){pairs[0], pairs[1]};
+            *(Four *)(row + at[4] + j * rate) = (Four){pairs[2], pairs[3]};
+        }
+        return;
+    case 2:
+#pragma GCC unroll 8
+        for (int j = 0; j < count; j++)
+#pragma GCC unroll 4
+            for (int l = 0; l < LANES; l += 2)
+                *(Pair *)(row + at[l] + j * rate) = ((Pairs)samples[j])[l / 2];
+        return;
+    default:
+#pragma GCC unroll 8
+        for (int j = 0; j < count; j++)
+#pragma GCC unroll 8
+            for (int l = 0; l < LANES; l++)
+                row[at[l] + j * rate] = samples[j][l];
+    }
+}
+
+/* Each value has a stream of its own, more streams than the hardware follows. */
+INLINE void IN_SET(store_value)(Vec value, float *to, const ptrdiff_t ahead)
+{
+    __builtin_prefetch(to + ahead, 1);
+    *(Vec *)to = value;
+}
+
+/* A transform of tiles of `side` samples a side to n x n values: `along` is the transform of a line. */
+INLINE void IN_SET(tiles)(const int m, const int side, void (*along)(const int, const Vec *, Vec *), const float *plane,
+                          const Spots *spots, float *to, ptrdiff_t step)
 {
     const int n = m + 2;
     Vec half[LANES][LANES];
 #pragma GCC unroll 1
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < side; i++) {
         Vec samples[LANES];
-        IN_SET(load_row)(plane + i * line, offset, samples);
-        IN_SET(input_line)(m, samples, half[i]);
+        IN_SET(load_row)(side, plane + i * spots->line, spots, samples);
+        along(m, samples, half[i]);
     }
 #pragma GCC unroll 1
     for (int j = 0; j < n; j++) {
         Vec samples[LANES], values[LANES];
 #pragma GCC unroll 8
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < side; i++)
             samples[i] = half[i][j];
-        IN_SET(input_line)(m, samples, values);
+        along(m, samples, values);
 #pragma GCC unroll 8
         for (int i = 0; i < n; i++)
-            *(Vec *)(to + (i * n + j) * step) = values[i];
+            IN_SET(store_value)(values[i], to + (i * n + j) * step, 16);
     }
 }
 
-INLINE void IN_SET(output)(const int m, const float *from, ptrdiff_t step, float *plane, const int32_t *offset, ptrdiff_t line)
+INLINE void IN_SET(output)(const int m, const float *from, ptrdiff_t step, float *plane, const Spots *spots)
 {
     const int n = m + 2;
     Vec half[LANES][LANES];
@@ -246,34 +331,7 @@ INLINE void IN_SET(output)(const int m, const float *from, ptrdiff_t step, float
     for (int i = 0; i < m; i++) {
         Vec samples[LANES] = {{0}};
         IN_SET(output_line)(m, half[i], samples);
-        IN_SET(transpose)(samples);
-#pragma GCC unroll 8
-        for (int l = 0; l < LANES; l++)
-            *(Vec *)(plane + offset[l] + i * line) = samples[l];
-    }
-}
-
-INLINE void IN_SET(output_gradient)(const int m, const float *plane, const int32_t *offset, ptrdiff_t line, float *to,
-                                    ptrdiff_t step)
-{
-    const int n = m + 2;
-    Vec half[LANES][LANES];
-#pragma GCC unroll 1
-    for (int i = 0; i < m; i++) {
-        Vec samples[LANES];
-        IN_SET(load_row)(plane + i * line, offset, samples);
-        IN_SET(output_gradient_line)(m, samples, half[i]);
-    }
-#pragma GCC unroll 1
-    for (int j = 0; j < n; j++) {
-        Vec samples[LANES], values[LANES];
-#pragma GCC unroll 8
-        for (int i = 0; i < m; i++)
-            samples[i] = half[i][j];
-        IN_SET(output_gradient_line)(m, samples, values);
-#pragma GCC unroll 8
-        for (int i = 0; i < n; i++)
-            *(Vec *)(to + (i * n + j) * step) = values[i];
+        IN_SET(store_row)(m, samples, plane + i * spots->line, spots);
     }
 }
 
@@ -306,7 +364,7 @@ INLINE void IN_SET(filter)(const int m, const float *const *filters, const float
         IN_SET(filter_line)(m, row, values);
 #pragma GCC unroll 8
         for (int j = 0; j < n; j++)
-            *(Vec *)(to + (i * n + j) * step) = values[j];
+            IN_SET(store_value)(values[j], to + (i * n + j) * step, 32);
     }
 }
 
@@ -336,19 +394,17 @@ INLINE void IN_SET(filter_gradient)(const int m, const float *from, ptrdiff_t st
 }
 
 #define OF_SIZE(m)                                                                                                        \
-    static void IN_SET(input_##m)(const float *plane, const int32_t *offset, ptrdiff_t line, float *to, ptrdiff_t step)   \
+    static void IN_SET(input_##m)(const float *plane, Spots spots, float *to, ptrdiff_t step)                             \
     {                                                                                                                     \
-        IN_SET(input)(m, plane, offset, line, to, step);                                                                  \
+        IN_SET(tiles)(m, m + 2, IN_SET(input_line), plane, &spots, to, step);                                             \
     }                                                                                                                     \
-    static void IN_SET(output_##m)(const float *from, ptrdiff_t step, float *plane, const int32_t *offset,                \
-                                   ptrdiff_t line)                                                                        \
+    static void IN_SET(output_##m)(const float *from, ptrdiff_t step, float *plane, Spots spots)                          \
     {                                                                                                                     \
-        IN_SET(output)(m, from, step, plane, offset, line);                                                               \
+        IN_SET(output)(m, from, step, plane, &spots);                                                                     \
     }                                                                                                                     \
-    static void IN_SET(output_gradient_##m)(const float *plane, const int32_t *offset, ptrdiff_t line, float *to,         \
-                                            ptrdiff_t step)                                                               \
+    static void IN_SET(output_gradient_##m)(const float *plane, Spots spots, float *to, ptrdiff_t step)                   \
     {                                                                                                                     \
-        IN_SET(output_gradient)(m, plane, offset, line, to, step);                                                        \
+        IN_SET(tiles)(m, m, IN_SET(output_gradient_line), plane, &spots, to, step);                                       \
     }                                                                                                                     \
     static void IN_SET(filter_##m)(const float *const *filters, const float *factors, int turned, float *to,              \
                                    ptrdiff_t step)                                                                        \

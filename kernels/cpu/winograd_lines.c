@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "simd.h"
-
 static ptrdiff_t lay_out(Lines *lines, float *memory)
 {
     const Winograd *p = lines->problem;
@@ -76,40 +74,5 @@ void read_output_lines(const Lines *lines, const float *gradients, ptrdiff_t out
             else
                 read_line(lines->out, lines->outs, p->x.rate, image + y * p->x.out, plane);
         }
-    }
-}
-
-VECTORISED static void write_row(const float *line, float *row, ptrdiff_t n, float bias, int relu, float slope)
-{
-    if (relu)
-        for (ptrdiff_t i = 0; i < n; i++)
-            row[i] = rectified(line[i] + bias, slope);
-    else
-        for (ptrdiff_t i = 0; i < n; i++)
-            row[i] = line[i] + bias;
-}
-
-static void write_line(const Lines *lines, const float *line, Epilogue epilogue, float bias, float *row)
-{
-    if (lines->problem->x.rate == 1) {
-        write_row(line, row, lines->problem->x.out, bias, epilogue.relu, epilogue.slope);
-        return;
-    }
-    for (ptrdiff_t i = 0; i < lines->outs; i++) {
-        const float value = line[lines->out[i].at] + bias;
-        row[lines->out[i].pixel] = epilogue.relu ? rectified(value, epilogue.slope) : value;
-    }
-}
-
-void write_lines(const Lines *lines, const float *plane, Epilogue epilogue, ptrdiff_t output, ptrdiff_t first, ptrdiff_t count,
-                 float *images)
-{
-    const Winograd *p = lines->problem;
-    const float bias = epilogue.bias ? epilogue.bias[output] : 0.0f;
-    for (ptrdiff_t r = first; r < first + count; r++, plane += lines->m * lines->size_out) {
-        float *image = images + (r / p->y.tiles * p->outputs + output) * p->y.out * p->x.out;
-        const ptrdiff_t top = lines->row_output[r % p->y.tiles];
-        for (ptrdiff_t i = 0; i < lines->m && top + i * p->y.rate < p->y.out; i++)
-            write_line(lines, plane + i * lines->size_out, epilogue, bias, image + (top + i * p->y.rate) * p->x.out);
     }
 }

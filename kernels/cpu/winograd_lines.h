@@ -1,8 +1,9 @@
-/* Where the tiles of an image are, and the copies between rows of an image and lines of tiles. */
+/* Where the tiles of an image are, and the copies from rows of an image to lines of tiles. */
 #ifndef PYDEEPLAB_WINOGRAD_LINES_H
 #define PYDEEPLAB_WINOGRAD_LINES_H
 
 #include "winograd.h"
+#include "winograd_scratch.h"
 
 typedef struct {
     const Winograd *problem;
@@ -25,34 +26,5 @@ void read_lines(const Lines *lines, const float *images, ptrdiff_t channel, ptrd
 /* The lines of outputs of those rows of tiles, from the gradient of output `output`. */
 void read_output_lines(const Lines *lines, const float *gradients, ptrdiff_t output, ptrdiff_t first, ptrdiff_t count,
                        float *plane);
-
-/* Lines of outputs, with the epilogue, into the images. */
-void write_lines(const Lines *lines, const float *plane, Epilogue epilogue, ptrdiff_t output, ptrdiff_t first, ptrdiff_t count,
-                 float *images);
-
-static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-static inline ptrdiff_t over(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
-
-enum { LINE = 16 }; /* floats of a line of the caches */
-
-static inline ptrdiff_t in_lines(ptrdiff_t floats) { return over(floats, LINE) * LINE; }
-
-/* An odd number of cache lines, so that neighbours at such a distance lie in different sets of a cache. */
-static inline ptrdiff_t odd_lines(ptrdiff_t floats) { return (over(floats, LINE) | 1) * LINE; }
-
-/* Lay out parts of a scratch one after the other: the place of `floats` more, or NULL as long as there is no memory. */
-static inline void *place(float *memory, ptrdiff_t *used, ptrdiff_t floats)
-{
-    void *at = memory ? memory + *used : NULL;
-    *used += in_lines(floats);
-    return at;
-}
-
-static inline float *aligned(float *memory)
-{
-    const uintptr_t bytes = LINE * sizeof(float);
-    return (float *)(((uintptr_t)memory + bytes - 1) / bytes * bytes);
-}
 
 #endif

@@ -15,24 +15,27 @@ enum {
 static ptrdiff_t lay_out(Plan *plan, float *memory)
 {
     const Winograd *p = plan->problem;
-    const Lines *lines = &plan->lines;
-    const ptrdiff_t panels = over(plan->rows_at_once * p->x.tiles, PANEL), blocks = over(plan->outputs_at_once, BLOCK);
-    plan->plane_in = in_lines(plan->rows_at_once * lines->n * lines->size_in + LANES);
-    plan->plane = plan->plane_in + in_lines((plan->rows_at_once + 1) * lines->m * lines->size_out + LANES);
-    plan->tile_step = (p->channels | 1) * PANEL;
-    plan->block_step = p->channels * BLOCK + LANES;
+    const Rows *rows = &plan->rows;
+    const ptrdiff_t panels = parts_of(plan->rows_at_once * p->x.tiles, PANEL);
+    const ptrdiff_t blocks = parts_of(plan->outputs_at_once, BLOCK);
+    plan->plane_in = in_lines(plan->rows_at_once * rows->n * rows->size_in + LANES);
+    plan->plane = plan->plane_in + in_lines((plan->rows_at_once + 1) * rows->m * rows->size_out + LANES);
+    plan->tile_step = (plan->channels_at_once | 1) * PANEL;
+    plan->block_step = plan->channels_at_once * BLOCK + LANES;
     plan->filter_step = odd_lines(blocks * plan->block_step);
     plan->product_step = (blocks * BLOCK | 1) * PANEL;
-    ptrdiff_t used = lines_room(p);
+    ptrdiff_t used = rows_room(p);
     plan->tile_in = place(memory, &used, panels * PANEL);
     plan->tile_out = place(memory, &used, panels * PANEL);
+    plan->together = place(memory, &used, panels * PANEL / LANES);
     plan->planes = place(memory, &used, omp_get_max_threads() * plan->plane);
-    plan->tiles_size = panels * lines->values * plan->tile_step;
-    plan->products_size = panels * lines->values * plan->product_step;
-    const ptrdiff_t copies = plan->alone ? omp_get_max_threads() : 1;
-    plan->tiles = place(memory, &used, copies * plan->tiles_size);
-    plan->filters = place(memory, &used, lines->values * plan->filter_step);
-    plan->products = place(memory, &used, copies * plan->products_size);
+    plan->tiles_size = panels * rows->values * plan->tile_step;
+    plan->products_size = panels * rows->values * plan->product_step;
+    plan->filters_size = rows->values * plan->filter_step;
+    const ptrdiff_t turns = plan->channels_at_once < p->channels ? 2 : 1, own = plan->alone ? omp_get_max_threads() : 1;
+    plan->tiles = place(memory, &used, turns * own * plan->tiles_size);
+    plan->filters = place(memory, &used, turns * plan->filters_size);
+    plan->products = place(memory, &used, own * plan->products_size);
     return used + LINE;
 }
 
@@ -40,10 +43,11 @@ static Plan smallest_plan(const Winograd *problem, float *memory)
 {
     return (Plan){
         .problem = problem,
-        .lines = lines_in(problem, memory),
-        .rows = problem->batch * problem->y.tiles,
+        .rows = rows_in(problem, memory),
+        .all_rows = problem->batch * problem->y.tiles,
         .rows_at_once = 1,
         .outputs_at_once = least(BLOCK, problem->outputs),
+        .channels_at_once = problem->channels,
     };
 }
 
@@ -56,8 +60,8 @@ ptrdiff_t winograd_least(const Winograd *problem)
 /* Panels of tiles when all rows are done `rows` at a time. */
 static ptrdiff_t panels_by(const Plan *plan, ptrdiff_t rows)
 {
-    const ptrdiff_t width = plan->problem->x.tiles, rest = plan->rows % rows;
-    return plan->rows / rows * over(rows * width, PANEL) + over(rest * width, PANEL);
+    const ptrdiff_t width = plan->problem->x.tiles, rest = plan->all_rows % rows;
+    return plan->all_rows / rows * parts_of(rows * width, PANEL) + parts_of(rest * width, PANEL);
 }
 
 /* The largest number up to `limit`, in steps, for which the plan fits; it is stored in `number`. */
@@ -90,31 +94,75 @@ static void fill_panels(Plan *plan)
             plan->rows_at_once = fewer;
 }
 
+/* A few channels at a time, so that tiles stay near, where the sums of all outputs do so too. */
+static int choose_channels(Plan *plan, ptrdiff_t size)
+{
+    const Winograd *p = plan->problem;
+    plan->channels_at_once = least(2 * RUN, p->channels);
+    const ptrdiff_t row = plan->rows.values * (plan->channels_at_once + p->outputs) * p->x.tiles;
+    if (p->outputs <= SOME_OUTPUTS) {
+        grow_both(plan, p->outputs, least(plan->all_rows, most(NEAR / row, 1)), size);
+        if (plan->outputs_at_once == p->outputs)
+            return 1;
+    }
+    plan->channels_at_once = p->channels;
+    plan->outputs_at_once = least(BLOCK, p->outputs);
+    return 0;
+}
+
 /* As many outputs and rows at once as there is scratch for. All outputs if their filters are small, which then are
  * transformed once; else all rows if possible, since filters are transformed again for every part of the rows. */
 static void choose_parts(Plan *plan, ptrdiff_t size)
 {
     const Winograd *p = plan->problem;
-    if (plan->lines.values * p->channels * over(p->outputs, BLOCK) * BLOCK <= KEPT_FILTERS) {
-        const ptrdiff_t row = plan->lines.values * (p->channels + p->outputs) * p->x.tiles;
-        const ptrdiff_t turns = plan->rows / (TURNS * omp_get_max_threads());
-        grow_both(plan, p->outputs, least(plan->rows, most(NEAR / row, 1)), size);
+    if (plan->rows.values * p->channels * parts_of(p->outputs, BLOCK) * BLOCK <= KEPT_FILTERS) {
+        const ptrdiff_t row = plan->rows.values * (p->channels + p->outputs) * p->x.tiles;
+        const ptrdiff_t turns = plan->all_rows / (TURNS * omp_get_max_threads());
+        grow_both(plan, p->outputs, least(plan->all_rows, most(NEAR / row, 1)), size);
         plan->alone = turns > 0 && plan->outputs_at_once == p->outputs;
         if (plan->alone)
             grow_both(plan, p->outputs, least(turns, most(OWN / row, 1)), size);
         if (lay_out(plan, NULL) > size) {
             plan->alone = 0;
-            grow_both(plan, p->outputs, least(plan->rows, most(NEAR / row, 1)), size);
+            grow_both(plan, p->outputs, least(plan->all_rows, most(NEAR / row, 1)), size);
         }
-    } else {
-        grow_both(plan, SOME_OUTPUTS, plan->rows, size);
-        if (plan->rows_at_once == plan->rows)
+    } else if (!choose_channels(plan, size)) {
+        grow_both(plan, SOME_OUTPUTS, plan->all_rows, size);
+        if (plan->rows_at_once == plan->all_rows)
             grow(plan, &plan->outputs_at_once, BLOCK, most(plan->outputs_at_once, least(p->outputs, MANY_OUTPUTS)), size);
         else
-            grow_both(plan, MANY_OUTPUTS, plan->rows, size);
+            grow_both(plan, MANY_OUTPUTS, plan->all_rows, size);
     }
-    if (plan->rows_at_once < plan->rows)
+    if (plan->rows_at_once < plan->all_rows)
         fill_panels(plan);
+}
+
+/* Into how many equal parts, at most, LANES tiles can be cut such that those of each part lie side by side. */
+static int32_t count_together(const int32_t *at)
+{
+    int32_t together = LANES;
+    for (int l = 1; l < LANES; l++)
+        while (at[l] != at[l - 1] + 1 && l % together)
+            together /= 2;
+    return together;
+}
+
+/* Where the tiles lie; tiles that only fill up the last panel have a place of their own. */
+static void place_tiles(Plan *plan)
+{
+    const Rows *rows = &plan->rows;
+    const ptrdiff_t width = plan->problem->x.tiles, tiles = plan->rows_at_once * width;
+    for (ptrdiff_t t = 0; t < parts_of(tiles, PANEL) * PANEL; t++) {
+        const ptrdiff_t row = t / width, column = t % width;
+        plan->tile_in[t] = plan->tile_out[t] = 0;
+        if (t < tiles) {
+            plan->tile_in[t] = (int32_t)(row * rows->n * rows->size_in + rows->column_output[column]);
+            plan->tile_out[t] = (int32_t)(row * rows->m * rows->size_out + rows->column_output[column]);
+        } else
+            plan->tile_out[t] = (int32_t)(plan->rows_at_once * rows->m * rows->size_out);
+    }
+    for (ptrdiff_t t = 0; t < tiles; t += LANES)
+        plan->together[t / LANES] = count_together(plan->tile_in + t);
 }
 
 Plan winograd_plan(const Winograd *problem, float *scratch, ptrdiff_t size)
@@ -125,14 +173,6 @@ Plan winograd_plan(const Winograd *problem, float *scratch, ptrdiff_t size)
     plan.multiply = panel_product();
     choose_parts(&plan, size);
     lay_out(&plan, memory);
-    const Lines *lines = &plan.lines;
-    const ptrdiff_t tiles = plan.rows_at_once * problem->x.tiles;
-    for (ptrdiff_t t = 0; t < over(tiles, PANEL) * PANEL; t++) {
-        const ptrdiff_t row = t / problem->x.tiles, column = t % problem->x.tiles;
-        const int spare = t >= tiles;
-        plan.tile_in[t] = spare ? 0 : (int32_t)(row * lines->n * lines->size_in + lines->column_at[column]);
-        plan.tile_out[t] = (int32_t)(spare ? plan.rows_at_once * lines->m * lines->size_out
-                                           : row * lines->m * lines->size_out + column * lines->m);
-    }
+    place_tiles(&plan);
     return plan;
 }

@@ -4,6 +4,11 @@
 
 typedef float Vec __attribute__((vector_size(32), aligned(4), may_alias));
 
+/* Floats that are moved together. */
+typedef double Pair __attribute__((aligned(4), may_alias));
+typedef double Four __attribute__((vector_size(16), aligned(4), may_alias));
+typedef double Pairs __attribute__((vector_size(32), aligned(4), may_alias));
+
 #if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else

@@ -11,16 +11,24 @@
 
 enum { LANES = 8, TAPS = 9 };
 
+/* Where eight tiles lie in a plane: sample (i, j) of a tile at offset[lane] + i line + j rate. At rate 1 eight floats of
+ * each row are read or written, lane after lane. Otherwise tiles may lie side by side, `together` at a time (1, 2, 4 or 8),
+ * which makes it faster. */
 typedef struct {
-    /* Input tiles, whose first row begins at plane + offset[lane] and whose rows are `line` floats apart. Reads 8 floats
-     * of each row. */
-    void (*input)(const float *plane, const int32_t *offset, ptrdiff_t line, float *to, ptrdiff_t step);
-    /* Sums of products back to pixels; writes 8 floats of each of m rows, lane after lane, the first m of them valid. */
-    void (*output)(const float *from, ptrdiff_t step, float *plane, const int32_t *offset, ptrdiff_t line);
+    const int32_t *offset;
+    ptrdiff_t line, rate;
+    int together;
+} Spots;
+
+typedef struct {
+    /* Input tiles. */
+    void (*input)(const float *plane, Spots spots, float *to, ptrdiff_t step);
+    /* Sums of products back to pixels. */
+    void (*output)(const float *from, ptrdiff_t step, float *plane, Spots spots);
     /* Filters of TAPS taps, times a factor each; `turned` by half a turn. */
     void (*filter)(const float *const *filters, const float *factors, int turned, float *to, ptrdiff_t step);
     /* Gradients of output tiles, read like input tiles. */
-    void (*output_gradient)(const float *plane, const int32_t *offset, ptrdiff_t line, float *to, ptrdiff_t step);
+    void (*output_gradient)(const float *plane, Spots spots, float *to, ptrdiff_t step);
     /* Gradients of transformed filters back to taps: tap t of each at taps + 8 t. */
     void (*filter_gradient)(const float *from, ptrdiff_t step, float *taps);
 } Transforms;

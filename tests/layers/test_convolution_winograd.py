@@ -23,7 +23,7 @@ from tests.support.kernels import relative_error
 
 @st.composite
 def problems(draw: Callable[..., Any]) -> Problem:
-    rate = tuple(draw(st.sampled_from([1, 1, 2, 3, 6, 24])) for _ in range(2))
+    rate = tuple(draw(st.sampled_from([1, 1, 2, 3, 4, 6, 8, 24])) for _ in range(2))
     pad = tuple(draw(st.sampled_from([r, r, 0, 2 * r, r + 1, 2 * r + 3])) for r in rate)
     least = [max(1, 2 * r + 1 - 2 * p) for r, p in zip(rate, pad, strict=True)]
     image = tuple(n + draw(st.integers(0, 20)) for n in least)

@@ -21,6 +21,10 @@ GEOMETRIES = [
     _geometry("wide-pad", (9, 10), (1, 1), (2, 2)),
     _geometry("rate-2", (11, 13), (2, 2), (2, 2), batch=3),
     _geometry("rate-uneven", (16, 31), (4, 3), (1, 5)),
+    _geometry("rate-4", (23, 29), (4, 4), (4, 4), channels=9),
+    _geometry("rate-4-last-tiles-of-one-phase", (10, 53), (2, 4), (2, 4)),
+    _geometry("rate-8", (20, 37), (8, 8), (8, 8), batch=3),
+    _geometry("rate-12", (30, 17), (1, 12), (1, 12)),
     _geometry("rate-6", (41, 23), (6, 6), (6, 6), batch=1, channels=5, outputs=7),
     _geometry("rate-beyond-map", (5, 7), (12, 12), (12, 12)),
     _geometry("many-channels", (9, 8), (1, 1), (1, 1), channels=263, outputs=13),
@@ -28,6 +32,7 @@ GEOMETRIES = [
     _geometry("wide", (24, 70), (1, 1), (1, 1), batch=1, channels=16, outputs=40),
     _geometry("empty-batch", (5, 6), (1, 1), (1, 1), batch=0),
 ]
+FEW_OUTPUTS = _geometry("many-channels-few-outputs", (7, 6), (1, 1), (1, 1), channels=700, outputs=21)
 WIDE_PAD = _geometry("pad-beyond-window", (6, 5), (1, 1), (4, 3))
 TILES = (2, 3, 4, 6)
 
@@ -68,7 +73,7 @@ def _fused(g: Geometry, slope: float) -> Case:
 
 
 CASES: list[Case] = [
-    *_cases("winograd_forward", _forward, [*GEOMETRIES, WIDE_PAD]),
+    *_cases("winograd_forward", _forward, [*GEOMETRIES, FEW_OUTPUTS, WIDE_PAD]),
     *(_fused(g, slope) for g in GEOMETRIES[3:7] for slope in (0.0, 0.25)),
     *_cases("winograd_backward_data", _backward_data, GEOMETRIES),
     *_cases("winograd_backward_weights", _backward_weights, [*GEOMETRIES, WIDE_PAD]),

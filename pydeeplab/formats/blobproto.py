@@ -65,22 +65,23 @@ def read_file(path: str | os.PathLike[str]) -> memoryview:
     return view
 
 
-def _reals(chunks: Sequence[memoryview | int], dtype: str) -> NDArray[Any] | None:
-    """The values of a repeated field as an own array; None where it has none."""
+def _reals(chunks: Sequence[memoryview | int], dtype: str, own: bool) -> NDArray[Any] | None:
+    """The values of a repeated field, float32 or float64; None where it has none."""
     parts = [chunk for chunk in chunks if isinstance(chunk, memoryview)]
     if len(parts) != len(chunks) or any(len(part) % np.dtype(dtype).itemsize for part in parts):
         raise wire.WireError(f"a list of values of type {np.dtype(dtype)} whose length is no multiple of their size")
     if not parts:
         return None
     whole: Any = parts[0] if len(parts) == 1 else b"".join(parts)
-    return np.frombuffer(whole, dtype).astype(np.float64 if dtype == "<f8" else np.float32)
+    return np.frombuffer(whole, dtype).astype(np.float64 if dtype == "<f8" else np.float32, copy=own)
 
 
-def parse_blob(buffer: memoryview) -> StoredBlob:
+def parse_blob(buffer: memoryview, *, own: bool = True) -> StoredBlob:
     """Decode a BlobProto.
 
     The shape is ``shape``, or num, channels, height and width in older files; a blob without any is a scalar.
     ``double_data`` is preferred to ``data``, as in Caffe; the half-precision ``raw_data`` of NVIDIA's fork is read too.
+    Unless arrays are to ``own`` their memory they are views of the buffer where they can be, aligned to nothing.
 
     Raises
     ------
@@ -104,9 +105,9 @@ def parse_blob(buffer: memoryview) -> StoredBlob:
             kind = lists.get(raw_type, [0])[-1]
             if kind not in _RAW_TYPES:
                 raise wire.WireError(f"raw_data of type {kind}, which is neither float16, float32 nor float64")
-            return _reals(lists[raw], _RAW_TYPES[kind])
-        found = _reals(lists.get(double, ()), "<f8")
-        return found if found is not None else _reals(lists.get(real, ()), "<f4")
+            return _reals(lists[raw], _RAW_TYPES[kind], own)
+        found = _reals(lists.get(double, ()), "<f8", own)
+        return found if found is not None else _reals(lists.get(real, ()), "<f4", own)
 
     data = values(_DATA, _DOUBLE_DATA, _RAW_DATA, _RAW_DATA_TYPE)
     diff = values(_DIFF, _DOUBLE_DIFF, _RAW_DIFF, _RAW_DIFF_TYPE)

@@ -48,7 +48,7 @@ def _type_name(value: int | memoryview) -> str:
         return ""
 
 
-def _layer(buffer: memoryview, numbers: _Fields) -> LayerWeights:
+def _layer(buffer: memoryview, numbers: _Fields, own: bool) -> LayerWeights:
     layer = LayerWeights("")
     for field, value in wire.fields(buffer):
         if field == numbers.name:
@@ -57,22 +57,22 @@ def _layer(buffer: memoryview, numbers: _Fields) -> LayerWeights:
             layer.type = _type_name(value)
         elif field == numbers.blobs and isinstance(value, memoryview):
             try:
-                layer.blobs.append(parse_blob(value))
+                layer.blobs.append(parse_blob(value, own=own))
             except wire.WireError as error:
                 where = f"layer '{layer.name}', " if layer.name else ""
                 raise wire.WireError(f"{where}blob {len(layer.blobs)}: {error}") from error
         elif numbers is _V1 and field == _V1_LAYER and isinstance(value, memoryview):
-            return _layer(value, _V0)
+            return _layer(value, _V0, own)
     return layer
 
 
-def parse_caffemodel(buffer: memoryview, path: str) -> WeightsFile:
+def parse_caffemodel(buffer: memoryview, path: str, *, own: bool = True) -> WeightsFile:
     """Decode a binary NetParameter; ``path`` names it in messages. See `read_caffemodel`."""
     weights = WeightsFile(path, "caffemodel")
     try:
         for field, value in wire.fields(buffer):
             if field in (_NET_LAYER, _NET_LAYERS) and isinstance(value, memoryview):
-                weights.layers.append(_layer(value, _CURRENT if field == _NET_LAYER else _V1))
+                weights.layers.append(_layer(value, _CURRENT if field == _NET_LAYER else _V1, own))
             elif field == _NET_NAME:
                 if isinstance(value, int):
                     raise damaged(
@@ -89,13 +89,16 @@ def parse_caffemodel(buffer: memoryview, path: str) -> WeightsFile:
     return weights
 
 
-def read_caffemodel(path: str | os.PathLike[str]) -> WeightsFile:
+def read_caffemodel(path: str | os.PathLike[str], *, own: bool = True) -> WeightsFile:
     """Read a .caffemodel.
 
     Parameters
     ----------
     path : path
         A binary NetParameter: current (``layer``), V1 or V0 (``layers``), of any fork.
+    own : bool
+        Whether arrays own their memory. Otherwise they are views of the file's bytes, aligned to nothing, which stay in
+        memory as long as one of them does: for copying them elsewhere at once.
 
     Returns
     -------
@@ -109,7 +112,7 @@ def read_caffemodel(path: str | os.PathLike[str]) -> WeightsFile:
     """
     if identify(path) != "binary":
         raise damaged(path, "is no binary .caffemodel", "Use read_weights, which tells the formats apart.")
-    return parse_caffemodel(read_file(path), os.fspath(path))
+    return parse_caffemodel(read_file(path), os.fspath(path), own=own)
 
 
 def write_caffemodel(

@@ -29,7 +29,6 @@ _SUFFIXES = {".h5": "hdf5", ".hdf5": "hdf5", ".npz": "npz"}
 _READERS: dict[str, Callable[[str | os.PathLike[str]], WeightsFile]] = {
     "hdf5": read_hdf5,
     "zip": read_npz,
-    "binary": read_caffemodel,
 }
 _TORCH = ("torch", "safetensors")
 
@@ -45,7 +44,7 @@ def format_of(path: str | os.PathLike[str]) -> str:
     return _SUFFIXES.get(Path(path).suffix.lower(), "caffemodel")
 
 
-def read_weights(path: str | os.PathLike[str], layers: Iterable[str] | None = None) -> WeightsFile:
+def read_weights(path: str | os.PathLike[str], layers: Iterable[str] | None = None, *, own: bool = True) -> WeightsFile:
     """Read weights: .caffemodel of any age, .caffemodel.h5, .npz, or PyTorch's .pth and .safetensors, by content.
 
     Parameters
@@ -54,6 +53,8 @@ def read_weights(path: str | os.PathLike[str], layers: Iterable[str] | None = No
         The file.
     layers : names, optional
         The layers of the net that they are for; a PyTorch port's classifier takes its name from there.
+    own : bool
+        Whether arrays own their memory; see `read_caffemodel`.
 
     Raises
     ------
@@ -72,6 +73,8 @@ def read_weights(path: str | os.PathLike[str], layers: Iterable[str] | None = No
     kind = identify(path)
     if kind in _TORCH or (kind == "zip" and is_torch_archive(path)):
         return read_torch_state(path, layers)
+    if kind == "binary":
+        return read_caffemodel(path, own=own)
     if kind not in _READERS:
         raise damaged(path, "is a .npy (one array)", "Save all arrays with numpy.savez(**{'layer/0': ...}).")
     return _READERS[kind](path)

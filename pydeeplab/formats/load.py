@@ -223,6 +223,6 @@ def load_weights(net: WeightsTarget, files: Source | Sequence[Source]) -> LoadRe
     loader = _Loader(net)
     for source in split_files(files):
         names = [name for name, _, blobs, _ in loader.layers if blobs]
-        loader.load(source if isinstance(source, WeightsFile) else read_weights(source, names), report)
+        loader.load(source if isinstance(source, WeightsFile) else read_weights(source, names, own=False), report)
     loader.conclude(report)
     return report

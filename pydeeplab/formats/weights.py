@@ -37,7 +37,7 @@ class StoredBlob:
     Attributes
     ----------
     data : ndarray
-        float32 or float64, owning its memory.
+        float32 or float64.
     diff : ndarray or None
         The gradient, of the same shape, where the file has it (``snapshot_diff``).
     legacy : bool

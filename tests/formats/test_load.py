@@ -1,6 +1,7 @@
 """Loading weights into nets: Caffe's rules, the adaptations, the report, and the advice where nothing fits."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -28,6 +29,20 @@ def test_by_name():
     assert report.left_zero == ["conv"]
     assert report.parameters == 65
     assert str(report) == "loaded 1 layer (65 parameters); not in the file: conv (all ZERO); unused: old"
+
+
+def test_loading_takes_the_memory_of_the_file_once(tmp_path):
+    shapes = [(256, 1024), (256,)]
+    path = tmp_path / "w.caffemodel"
+    layers = [(f"fc{i}", "InnerProduct", shapes) for i in range(8)]
+    write_weights(path, Target(*layers, fill=0.5))
+    net = Target(*layers)
+    tracemalloc.start()
+    load_weights(net, path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert path.stat().st_size < peak < 1.2 * path.stat().st_size
+    assert all((array == 0.5).all() for name, *_ in layers for array in net[name])
 
 
 def test_the_first_target_of_a_name_is_loaded_whatever_its_type():

@@ -87,6 +87,19 @@ def test_arrays_are_not_copied_for_writing():
     assert any(isinstance(p, memoryview) and np.shares_memory(np.frombuffer(p, np.uint8), data) for p in pieces)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arrays_are_not_copied_for_reading_unless_they_are_to_own_their_memory(dtype):
+    data = np.arange(20, dtype=dtype).reshape(4, 5)
+    buffer = joined(encode_blob(data, -data))
+    whole = np.frombuffer(buffer, np.uint8)
+    for own in (True, False):
+        blob = parse_blob(memoryview(buffer), own=own)
+        for array, expected in ((blob.data, data), (blob.diff, -data)):
+            np.testing.assert_array_equal(array, expected)
+            assert np.shares_memory(array, whole) != own
+            assert array.flags.writeable == own
+
+
 def test_unpacked_floats_are_read():
     unpacked = b"".join(b"\x2d" + np.float32(v).tobytes() for v in (1.5, -2.0))
     unpacked += joined(wire.nested(7, [b"\x08\x02"]))  # an unpacked dim, too

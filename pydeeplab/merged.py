@@ -222,9 +222,10 @@ def _step(chain: Sequence[Node]) -> Node | Merged:
 
 def _takes(chain: Sequence[Node], total: Sequence[Node], kept: Container[int]) -> bool:
     """Whether a chain can be one with the next, as a convolution whose values nobody but a sum of two blobs sees."""
-    node, values = total[0], chain[-1].tops[0]
+    node = total[0]
     if not _convolves(chain[0]) or chain[-1].layer.type == "ReLU" or not _adds(node):
         return False
+    values = chain[-1].tops[0]
     if any(weight for each in (chain[0], node) for weight in each.layer.loss_weights):
         return False
     if len(node.bottoms) != 2 or sum(blob is values for blob in node.bottoms) != 1:

@@ -440,3 +440,11 @@ def test_a_subclass_of_net_can_be_built_from_text() -> None:
 
     net = Ours.from_text(TWO_BRANCHES, TRAIN)
     assert (type(net), net.phase) == (Ours, TRAIN)
+
+
+def test_layers_without_tops_stand_in_the_way_of_nothing_in_lean_nets() -> None:
+    silence = 'layer { name: "quiet" type: "Silence" bottom: "c1" }'
+    second = 'layer { name: "c2"'
+    net = Net.from_text(TestLean.CHAIN.replace(second, silence + second), keep="outputs")
+    assert "quiet" in [node.name for node in net.nodes]
+    assert net.forward()

@@ -17,6 +17,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from pydeeplab.cli._help import HelpFormatter
 from pydeeplab.cli._options import SHARED_OPTIONS, check_json
 from pydeeplab.cli._spellings import CAFFE_COMMANDS, join_json, positionals_first, translate
 from pydeeplab.errors import PydeeplabError, UsageError
@@ -37,7 +38,7 @@ def _add_command(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
         help=summary,
         description=f"{summary}\n\n{description.strip()}".strip(),
         epilog=f"examples:\n{module.EXAMPLES.rstrip()}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
     module.configure(parser)
@@ -64,12 +65,12 @@ def build_parser(only: str | None = None, *, summaries: bool = False) -> argpars
         prog="pydeeplab",
         description="DeepLab v2 on Caffe's nets, solvers and weights, without Caffe.",
         epilog=f"{SHARED_OPTIONS}\n`pydeeplab COMMAND --help` explains a command, with examples.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     from pydeeplab._version import __version__
 
     parser.add_argument("--version", action="version", version=f"pydeeplab {__version__}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in [only] if only else commands():
         if summaries:
             subparsers.add_parser(name.replace("_", "-"), help=_summary(name))

@@ -25,21 +25,26 @@ _STDOUT = "-"
 
 SHARED_OPTIONS = """\
 options that mean the same in every command that has them:
-  --json [FILE]        print the results as JSON in place of text; with FILE write them there, beside the text
-                       (FILE ends in .json; --json=FILE takes any name)
-  --quiet              no progress and no remarks: only results, warnings and errors
+  --json [FILE]        print the results as JSON in place of text, or write them
+                       to FILE beside the text (a name that ends in .json; any
+                       other as --json=FILE)
+  --quiet              no progress, no remarks; results, warnings and errors
+                       are shown
   -o, --out PATH       the file or folder for what is made
-  --threads N          threads to compute with (default: all cores, or OMP_NUM_THREADS)
+  --threads N          threads to compute with (default: all cores, or
+                       OMP_NUM_THREADS)
   --gpu ID             compute on this GPU
-  --engine ENGINE      how convolutions compute: DEFAULT (fast), CAFFE (as Caffe does), CUDNN
+  --engine ENGINE      how convolutions compute: DEFAULT (the fastest way),
+                       CAFFE (Caffe's way), CUDNN
   --define NAME=VALUE  the value for ${NAME} in prototxts; may be repeated
   --debug              show the whole traceback of an error
 
 exit codes:
   0    all went well
-  1    something failed, some of the pictures did (the others are done), or a comparison or check found a difference
+  1    it failed, or for some pictures (the others are done), or a comparison
+       or check found a difference or an error
   2    wrong usage
-  130  interrupted by Ctrl-C (`train` stopped by another signal: 128 + its number)
+  130  interrupted by Ctrl-C (train, by other signals: 128 + their number)
 """
 
 

@@ -3,7 +3,7 @@
 Draws scenes (textured shapes over clutter, from a seed; nothing is downloaded), trains prototxt/tiny/aspp on them from
 its fillers by its solver.prototxt, scores it on scenes that were held out, and writes DIR/report.html: one page with
 the curves of the training, scores before and after the CRF, pictures, and the commands that do each step by hand. That
-takes about three minutes on two cores. --quick takes the shipped weights of the same net, trained for longer, instead.
+takes about two minutes on two cores. --quick takes the shipped weights of the same net, trained for longer, instead.
 
 DIR then holds data/ (pictures, label maps, lists), model/ (weights, solver states, the log), model.json for --model,
 report.html and demo.png, a sheet of some scenes. What is there from an earlier run is replaced.

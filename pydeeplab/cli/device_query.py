@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pydeeplab.backend.cuda.library import Unavailable, load_library
-from pydeeplab.cli._device import add_gpu_argument
 from pydeeplab.cli._options import add_json_argument, write_json
+from pydeeplab.errors import UsageError
 from pydeeplab.threads import get_num_threads, usable_cores
 
 EXAMPLES = """\
@@ -35,7 +35,7 @@ _V4 = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    add_gpu_argument(parser)
+    parser.add_argument("-gpu", "--gpu", metavar="ID", default="all", help="show these GPUs only: 0, 0,1 or all")
     add_json_argument(parser)
 
 
@@ -91,13 +91,26 @@ def _driver() -> bool:
     return True
 
 
-def _gpu() -> dict[str, Any]:
-    """The GPUs that the CUDA backend can use, or why there is none."""
+def _numbers(text: str) -> set[int] | None:
+    """The numbers of GPUs; None for all."""
+    if text == "all":
+        return None
+    words = text.split(",")
+    if not all(word.isdecimal() for word in words):
+        raise UsageError(f"--gpu takes numbers such as 0 or 0,1, or all; got '{text}'")
+    return {int(word) for word in words}
+
+
+def _gpu(numbers: set[int] | None) -> dict[str, Any]:
+    """Those GPUs of ``numbers`` that the CUDA backend can use, or why there is none."""
     library = load_library("cuda")
     if isinstance(library, Unavailable):
         driver = "an NVIDIA driver is installed" if _driver() else "no NVIDIA driver is installed"
         return {"backend": False, "reason": f"{library.reason} ({driver})", "devices": []}
-    return {"backend": True, "reason": "", "devices": [asdict(device) for device in library.devices()]}
+    devices = library.devices()
+    shown = [asdict(device) for device in devices if numbers is None or device.index in numbers]
+    reason = "" if shown else f"no GPU has this number; there are {len(devices)}, counted from 0"
+    return {"backend": True, "reason": reason, "devices": shown}
 
 
 def _row(title: str, value: object) -> None:
@@ -106,7 +119,7 @@ def _row(title: str, value: object) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Query and print."""
-    cpu, blas, gpu = _cpu(), _blas(), _gpu()
+    cpu, blas, gpu = _cpu(), _blas(), _gpu(_numbers(args.gpu))
     if write_json(args, {"cpu": cpu, "blas": blas, "gpu": gpu}):
         return 0
     _row("Device", "CPU")

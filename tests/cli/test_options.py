@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pydeeplab.cli import build_parser, command_parsers, commands, main
+from pydeeplab.cli._help import GROUPS
 from pydeeplab.cli._options import SHARED_OPTIONS, parse_size
 from pydeeplab.errors import UsageError
 from tests.cli.nets import write_nets
@@ -93,3 +94,22 @@ def test_every_command_says_its_purpose(name: str) -> None:
     first = (PARSERS[name.replace("_", "-")].description or "").splitlines()[0]
     assert 20 < len(first) < 110
     assert not first.endswith(".")
+
+
+def test_commands_are_grouped_each_once() -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(PARSERS)
+
+
+@pytest.mark.parametrize("columns", [80, 300])
+def test_helps_are_as_wide_as_the_terminal_and_no_wider_than_readable(
+    monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    widest = 0
+    for parser in [build_parser(), *PARSERS.values()]:
+        as_they_are = {line for line in (parser.description or "").splitlines() if line.startswith(" ")}
+        text = parser.format_help().partition("examples:\n")[0]
+        lines = [line for line in text.splitlines() if line not in as_they_are]
+        assert not [line for line in lines if len(line) > min(columns, 120) or line.endswith("-")]
+        widest = max(widest, *map(len, lines))
+    assert widest > min(columns, 120) - 5

@@ -108,7 +108,7 @@ def test_helps_are_as_wide_as_the_terminal_and_no_wider_than_readable(
     widest = 0
     for parser in [build_parser(), *PARSERS.values()]:
         as_they_are = {line for line in (parser.description or "").splitlines() if line.startswith(" ")}
-        text = parser.format_help().partition("examples:\n")[0]
+        text = parser.format_help().partition("\n\n")[2].partition("examples:\n")[0]
         lines = [line for line in text.splitlines() if line not in as_they_are]
         assert not [line for line in lines if len(line) > min(columns, 120) or line.endswith("-")]
         widest = max(widest, *map(len, lines))

@@ -71,9 +71,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_threads_argument(parser)
     for name, default in (("sigint", "stop"), ("sighup", "snapshot"), ("sigterm", "stop")):
         parser.add_argument(
-            f"-{name}_effect", f"--{name}_effect", f"--{name}-effect", choices=EFFECTS, default=default,
+            f"--{name}-effect",
+            choices=EFFECTS,
+            default=default,
             help=f"what {name.upper()} does (default {default})",
-        )  # fmt: skip
+        )
     parser.add_argument("--dry-run", action="store_true", help="check everything, but do not train")
     parser.add_argument(
         "--check", choices=("full", "fast", "none"), default="full", help="what to check first (default full)"

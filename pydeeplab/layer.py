@@ -40,6 +40,10 @@ class Workspace:
             self._memory = self._backend.empty(count, self._dtype)
         return self._memory[:count]
 
+    def bytes(self, count: int) -> NDArray[np.uint8]:
+        """As `get`, for ``count`` bytes."""
+        return self.get(-(-count // self._dtype.itemsize)).view(np.uint8)[:count]
+
     @property
     def nbytes(self) -> int:
         """Bytes held."""

@@ -13,6 +13,11 @@ cdef extern from "image_resize.h" nogil:
                         int mirror, int reverse, float scale)
 
 
+cdef extern from "image_mean.h" nogil:
+    void subtract_window(const float *mean, ptrdiff_t height, ptrdiff_t width, float *blob, ptrdiff_t channels,
+                         ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t row, ptrdiff_t column, int mirror, float scale)
+
+
 def image_resize_bilinear(const uint8_t[:, :, ::1] x, uint8_t[:, :, ::1] y):
     cdef int done
     if x.size == 0 or y.size == 0:
@@ -42,3 +47,16 @@ def image_to_blob(const uint8_t[:, :, ::1] image, const double[::1] mean, float[
     with nogil:
         window_to_blob(&image[0, 0, 0], image.shape[0], image.shape[1], image.shape[2], &mean[0],
                        &blob[0, 0, 0], blob.shape[1], blob.shape[2], row, column, mirror, reverse, scale)
+
+
+def image_subtract_mean(const float[:, :, ::1] mean, float[:, :, ::1] blob,
+                        ptrdiff_t row, ptrdiff_t column, bint mirror, float scale):
+    cdef ptrdiff_t height = mean.shape[1], width = mean.shape[2]
+    if blob.size == 0:
+        return
+    if not (height == width == 1 or (0 <= row <= height - blob.shape[1] and 0 <= column <= width - blob.shape[2])):
+        raise IndexError(f"the window {blob.shape[1]} x {blob.shape[2]} at ({row}, {column}) exceeds the mean's "
+                         f"{height} x {width}")
+    with nogil:
+        subtract_window(&mean[0, 0, 0], height, width, &blob[0, 0, 0], blob.shape[0], blob.shape[1], blob.shape[2],
+                        row, column, mirror, scale)

@@ -148,6 +148,8 @@ int image_resize_bilinear(const uint8_t *x, uint8_t *y, int64_t H, int64_t W, in
 int image_resize_bilinear_real(const float *x, float *y, int64_t H, int64_t W, int64_t C, int64_t P, int64_t Q);
 int image_to_blob(const uint8_t *image, const double *mean, float *blob, int64_t row, int64_t column, bool mirror,
                   bool reverse, float scale, int64_t H, int64_t W, int64_t C, int64_t P, int64_t Q);
+int image_subtract_mean(const float *mean, float *blob, int64_t row, int64_t column, bool mirror, float scale,
+                        int64_t C, int64_t H, int64_t W, int64_t P, int64_t Q);
 
 /* interp */
 int interp_forward(const float *x, float *y, int64_t top, int64_t left, int64_t height, int64_t width, int64_t P,

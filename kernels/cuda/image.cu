@@ -74,6 +74,16 @@ __global__ void blob_kernel(const uint8_t *image, const double *mean, float *blo
     }
 }
 
+/* One row and column of the mean serve all pixels where it is 1 x 1: then both steps are 0. */
+__global__ void mean_kernel(const float *mean, float *blob, int64_t row, int64_t column, bool mirror, float scale,
+                            int64_t row_step, int64_t column_step, Sizes s, int64_t n) {
+    EACH(i, n) {
+        int64_t j = i % s.columns, h = row + i / s.columns % s.rows, w = column + (mirror ? s.columns - 1 - j : j);
+        int64_t c = i / (s.columns * s.rows);
+        blob[i] = (blob[i] - mean[c * s.height * s.width + h * row_step + w * column_step]) * scale;
+    }
+}
+
 } // namespace
 
 int image_resize_bilinear(const uint8_t *x, uint8_t *y, int64_t H, int64_t W, int64_t C, int64_t P, int64_t Q) {
@@ -89,5 +99,13 @@ int image_to_blob(const uint8_t *image, const double *mean, float *blob, int64_t
                   bool reverse, float scale, int64_t H, int64_t W, int64_t C, int64_t P, int64_t Q) {
     if (row < 0 || column < 0) return BAD_ARGUMENTS;
     return launch_each(blob_kernel, C * P * Q, image, mean, blob, row, column, mirror, reverse, scale,
+                       Sizes{H, W, C, P, Q}, C * P * Q);
+}
+
+int image_subtract_mean(const float *mean, float *blob, int64_t row, int64_t column, bool mirror, float scale,
+                        int64_t C, int64_t H, int64_t W, int64_t P, int64_t Q) {
+    bool one = H == 1 && W == 1;
+    if (!one && (row < 0 || column < 0 || row + P > H || column + Q > W)) return BAD_ARGUMENTS;
+    return launch_each(mean_kernel, C * P * Q, mean, blob, row, column, mirror, scale, one ? 0 : W, one ? 0 : 1,
                        Sizes{H, W, C, P, Q}, C * P * Q);
 }

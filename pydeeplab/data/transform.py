@@ -1,7 +1,8 @@
-"""From a decoded picture and its label to an item of a batch: scale, pad, crop, mirror, subtract the mean.
+"""Which part of a decoded picture and its label is an item of a batch: scale, pad, crop, mirror.
 
 The random numbers of an item are drawn first, in Caffe's order (mirror, scale, row, column), and applied later: items
-can then be decoded and transformed in any order, by several workers, and come out the same.
+can then be decoded and transformed in any order, by several workers, and come out the same. What the net reads of the
+pixels, `pydeeplab.data.pixels` computes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydeeplab.backend import get_backend
+from pydeeplab.backend import Backend, get_backend
+from pydeeplab.data.pixels import PixelTransform, Window
 from pydeeplab.data.resize import resize
 from pydeeplab.data.twister import Twister
 from pydeeplab.errors import DataError, UsageError
@@ -49,6 +51,15 @@ class Augmenter:
         Where draws come from.
     crop : (height, width), optional
         Overrides the parameter's crop size.
+    mirror : bool, optional
+        Overrides the parameter's.
+    backend : Backend, optional
+        Whose kernels make numbers of pixels: see `transform`. The CPU's by default.
+
+    Attributes
+    ----------
+    transform : PixelTransform
+        What a net reads of a `window`.
 
     Raises
     ------
@@ -67,6 +78,7 @@ class Augmenter:
         ignore_label: int = 255,
         crop: tuple[int, int] | None = None,
         mirror: bool | None = None,
+        backend: Backend | None = None,
     ):
         self.train = train
         self.channels = channels
@@ -74,7 +86,6 @@ class Augmenter:
         self.pad = pad
         self.ignore_label = ignore_label
         self.mirror = bool(param.mirror) if mirror is None else mirror
-        self.scale = float(param.scale)
         self.scale_factors = [np.float32(f) for f in param.scale_factors]
         if any(not f > 0 for f in self.scale_factors):
             raise UsageError(f"scale_factors must be positive, got {', '.join(f'{f:g}' for f in self.scale_factors)}")
@@ -83,7 +94,10 @@ class Augmenter:
             raise UsageError("mean_file and mean_value cannot both be given")
         from_file = read_mean(param.mean_file) if param.mean_file else None
         self.mean_image = from_file if from_file is not None and from_file.ndim == 3 else None
-        self.mean = _means(from_file if from_file is not None and from_file.ndim == 1 else param.mean_value, channels)
+        mean = _means(from_file if from_file is not None and from_file.ndim == 1 else param.mean_value, channels)
+        self.transform = PixelTransform(
+            backend or get_backend("cpu"), mean, float(param.scale), reverse=channels == 3, mean_image=self.mean_image
+        )
 
     def draw(self) -> Draws:
         """Take the random numbers of the next item: only those that its settings need, in Caffe's order."""
@@ -95,59 +109,81 @@ class Augmenter:
         return Draws(mirror, scale, row, column)
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
-        """(height, width) of what `apply` makes of a picture of this size."""
+        """(height, width) of the window of a picture of this size."""
         return self.crop or (height, width)
 
-    def apply(
+    def window(
         self,
         image: NDArray[np.uint8],
         draws: Draws,
-        data: NDArray[np.float32],
+        size: tuple[int, ...] | None = None,
         label: NDArray[Any] | None = None,
-        label_out: NDArray[np.float32] | None = None,
-    ) -> None:
-        """Write the transformed picture to ``data`` (C, h, w), blue first, and the label to ``label_out`` (h, w).
+    ) -> Window:
+        """What of a picture, and of its label map, goes into a batch.
 
-        ``image`` is (H, W, 3) RGB or (H, W) grey; ``label`` (H, W) integers.
+        Parameters
+        ----------
+        image : (H, W, 3) RGB or (H, W) grey
+        draws : Draws
+        size : (height, width), optional
+            Of the batch's pictures; by default the `output_size`.
+        label : (H, W) integers, optional
 
         Raises
         ------
         DataError
             Sizes of image and label differ, or the picture is smaller than the crop (and ``pad`` is off) or does not
-            have the size of ``data`` (when there is no crop).
+            have the size of the batch (when there is no crop) or of the mean image (when there is one).
         """
         pixels = image.reshape(*image.shape[:2], -1)
-        if pixels.shape[2] != self.channels:
-            raise DataError(f"expected {self.channels} channels, got {pixels.shape[2]}")
+        self._check_channels(pixels.shape[2])
         if label is not None and label.shape != pixels.shape[:2]:
             raise DataError(f"the image is {_text(pixels)} (height x width), its label map {_text(label)}")
         if self.scale_factors:
             pixels, label = self._rescale(pixels, label, self.scale_factors[draws.scale % len(self.scale_factors)])
-        mirror = self.mirror and draws.mirror % 2 == 1
-        row, column = self._corner(pixels.shape[:2], data.shape[1:], draws)
-        if self.mean_image is None:
-            get_backend("cpu").kernels.image_to_blob(
-                np.ascontiguousarray(pixels), self.mean, data, row, column, mirror, self.channels == 3, self.scale
-            )
-        else:
-            self._place_planes(pixels[:, :, ::-1].transpose(2, 0, 1), data, row, column, mirror)
-        if label_out is not None:
-            if label is None:
-                raise DataError("a label map is wanted but there is none")
-            self._place_label(label, label_out, row, column, mirror)
+        size = size or self.output_size(*image.shape[:2])
+        row, column = self._corner(pixels.shape[:2], size, draws)
+        self._check_mean((pixels.shape[2], *pixels.shape[:2]), size)
+        return Window(
+            np.ascontiguousarray(pixels), row, column, self._mirrors(draws), label=label, ignore_label=self.ignore_label
+        )
 
-    def apply_planes(self, planes: NDArray[Any], draws: Draws, data: NDArray[np.float32]) -> None:
-        """As `apply`, for bytes or floats of shape (C, H, W), blue first, that are not rescaled.
+    def window_of_planes(self, planes: NDArray[Any], draws: Draws, size: tuple[int, ...] | None = None) -> Window:
+        """As `window`, for bytes or floats of shape (C, H, W), blue first, that are not rescaled.
 
         Raises
         ------
         DataError
-            The number of channels differs from the batch's, or the picture is smaller than the crop.
+            The number of channels differs from the batch's, or the picture is smaller than the crop or does not have
+            the size of the mean image (when there is one).
         """
-        if len(planes) != self.channels:
-            raise DataError(f"expected {self.channels} channels, got {len(planes)}")
-        row, column = self._corner(planes.shape[1:], data.shape[1:], draws)
-        self._place_planes(planes, data, row, column, self.mirror and draws.mirror % 2 == 1)
+        self._check_channels(len(planes))
+        size = size or self.output_size(*planes.shape[1:])
+        row, column = self._corner(planes.shape[1:], size, draws)
+        self._check_mean(planes.shape, size)
+        return Window(planes, row, column, self._mirrors(draws), in_planes=True).cut(*size)
+
+    def _mirrors(self, draws: Draws) -> bool:
+        return self.mirror and draws.mirror % 2 == 1
+
+    def _check_channels(self, count: int) -> None:
+        if count != self.channels:
+            raise DataError(f"expected {self.channels} channels, got {count}")
+
+    def _check_mean(self, shape: tuple[int, ...], window: tuple[int, ...]) -> None:
+        """See whether a mean image has a mean for all pixels."""
+        if self.mean_image is None:
+            return
+        if self.mean_image.shape != shape:
+            raise DataError(
+                f"the mean file's image has shape {self.mean_image.shape}, this image {shape} (channels, "
+                "height, width); they must be equal: resize with new_height and new_width"
+            )
+        if shape[1] < window[0] or shape[2] < window[1]:
+            raise DataError(
+                f"the mean file's image is {shape[1]} x {shape[2]} (height x width), smaller than the crop "
+                f"{window[0]} x {window[1]}: padded pixels have no mean; use mean_value or a smaller crop"
+            )
 
     def _rescale(
         self, pixels: NDArray[np.uint8], label: NDArray[Any] | None, factor: np.float32
@@ -172,29 +208,6 @@ class Augmenter:
         if self.train:
             return draws.row % (free[0] + 1), draws.column % (free[1] + 1)
         return free[0] // 2, free[1] // 2
-
-    def _place_planes(
-        self, planes: NDArray[Any], data: NDArray[np.float32], row: int, column: int, mirror: bool
-    ) -> None:
-        """As the kernel, for (C, H, W) pixels, with a mean per pixel of the whole picture if there is a mean file."""
-        mean: NDArray[Any] = self.mean[:, None, None]
-        if self.mean_image is not None:
-            if self.mean_image.shape != planes.shape:
-                raise DataError(
-                    f"the mean file's image has shape {self.mean_image.shape}, this image {planes.shape} (channels, "
-                    "height, width); they must be equal: resize with new_height and new_width"
-                )
-            mean = self.mean_image[:, row : row + data.shape[1], column : column + data.shape[2]]
-        window = planes[:, row : row + data.shape[1], column : column + data.shape[2]]
-        values = (window - mean.astype(np.float32)) * np.float32(self.scale)
-        data[...] = values[:, :, ::-1] if mirror else values
-
-    def _place_label(self, label: NDArray[Any], out: NDArray[np.float32], row: int, column: int, mirror: bool) -> None:
-        window = label[row : row + out.shape[0], column : column + out.shape[1]]
-        target = out[:, ::-1] if mirror else out
-        if window.shape != out.shape:
-            out[...] = self.ignore_label
-        target[: window.shape[0], : window.shape[1]] = window
 
 
 def _text(array: NDArray[Any]) -> str:

@@ -15,7 +15,7 @@ from pydeeplab.data.transform import Augmenter, Draws
 from pydeeplab.data.twister import Twister
 from pydeeplab.errors import DataError, UnsupportedError
 from pydeeplab.layer import TRAIN, register
-from pydeeplab.layers._batches import Batch, BatchLayer, Shapes
+from pydeeplab.layers._pictures import PictureBatch, PictureLayer, Shapes
 from pydeeplab.proto import caffe_pb2
 from pydeeplab.randomness import data_seeds
 
@@ -119,12 +119,11 @@ def decode_datum(raw: bytes, *, color: bool | None = None) -> tuple[NDArray[Any]
 
 
 @register
-class Data(BatchLayer):
+class Data(PictureLayer):
     """Images (N, C, h, w) and labels (N) of the Datums in an LMDB database, in key order."""
 
     type = "Data"
     top_count = (1, 2)
-    augmenter: Augmenter
 
     def open_source(self) -> None:
         param = self.param.data_param
@@ -143,7 +142,13 @@ class Data(BatchLayer):
         here = self._records.key
         pixels, _ = decode_datum(self._records.next(), color=self._color)
         self._records.key = here
-        self.augmenter = Augmenter(transform, train=self.phase == TRAIN, channels=len(pixels), random=Twister(0))
+        self.augmenter = Augmenter(
+            transform,
+            train=self.phase == TRAIN,
+            channels=len(pixels),
+            random=Twister(0),
+            backend=self.pixel_backend,
+        )
 
     def fixed_shapes(self) -> Shapes | None:
         return self._shapes(*self.augmenter.crop) if self.augmenter.crop else None
@@ -164,14 +169,13 @@ class Data(BatchLayer):
         self._records.key = bytes.fromhex(str(saved["key"]))
         self.augmenter.random.state = saved["draws"]
 
-    def make(self, plan: list[tuple[bytes, Draws]]) -> Batch:
-        batch: Batch | None = None
+    def make(self, plan: list[tuple[bytes, Draws]]) -> PictureBatch:
+        batch: PictureBatch | None = None
         for index, (record, draws) in enumerate(plan):
             pixels, label = decode_datum(record, color=self._color)
             if batch is None:
                 batch = self.new_batch(self._shapes(*self.augmenter.output_size(*pixels.shape[1:])))
-            data, labels = batch
-            self.augmenter.apply_planes(pixels, draws, data[index])
-            labels[index] = label
+            batch.put(index, self.augmenter.window_of_planes(pixels, draws, batch.size))
+            batch.arrays[1][index] = label
         assert batch is not None
         return batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pydeeplab.data.lists import ImageList
@@ -10,7 +11,7 @@ from pydeeplab.data.transform import Augmenter
 from pydeeplab.data.twister import Twister
 from pydeeplab.errors import DataError
 from pydeeplab.layer import register
-from pydeeplab.layers._batches import Batch, Items, ListLayer, Shapes
+from pydeeplab.layers._pictures import Items, ListLayer, PictureBatch, Shapes
 
 
 @register
@@ -23,6 +24,7 @@ class DenseImageData(ListLayer):
 
     type = "DenseImageData"
     top_count = (2, 2)
+    has_label_maps = True
 
     @property
     def options(self) -> Any:
@@ -45,6 +47,7 @@ class DenseImageData(ListLayer):
             random=Twister(0),
             crop=(int(options.crop_height), int(options.crop_width)) if options.crop_height else None,
             mirror=bool(options.mirror or transform.mirror),
+            backend=self.pixel_backend,
         )
         if self._divisor > 1 and (augmenter.crop or augmenter.scale_factors):
             raise self.error(
@@ -67,8 +70,8 @@ class DenseImageData(ListLayer):
         n, divisor = self.batch_size, self._divisor
         return [(n, self.channels, height, width), (n, 1, height // divisor, width // divisor)]
 
-    def make(self, plan: Items) -> Batch:
-        batch: Batch | None = None
+    def make(self, plan: Items) -> PictureBatch:
+        batch: PictureBatch | None = None
         for index, (entry, draws) in enumerate(plan):
             try:
                 image = self.read_pixels(entry)
@@ -76,13 +79,11 @@ class DenseImageData(ListLayer):
                 if batch is None:
                     size = self.augmenter.output_size(*image.shape[:2])
                     batch = self.new_batch(self._shapes(*size))
-                data, labels = batch
-                if self._divisor == 1:
-                    self.augmenter.apply(image, draws, data[index], label, labels[index, 0])
-                else:
-                    self.augmenter.apply(image, draws, data[index])
-                    small = resize(label, labels.shape[2], labels.shape[3], "nearest")
-                    labels[index, 0] = small[:, ::-1] if draws.mirror % 2 else small
+                window = self.augmenter.window(image, draws, batch.size, label)
+                if self._divisor > 1:
+                    height, width = batch.shapes[1][2:]
+                    window = replace(window, label=resize(label, height, width, "nearest"))
+                batch.put(index, window)
             except DataError as error:
                 raise self.at(entry, error) from error.__cause__
         assert batch is not None

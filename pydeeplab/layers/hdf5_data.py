@@ -105,7 +105,7 @@ class HDF5Data(BatchLayer):
     def make(self, plan: list[tuple[NDArray[Any], ...]]) -> Batch:
         batch = self.new_batch([(self.batch_size, *row.shape) for row in plan[0]])
         for index, rows in enumerate(plan):
-            for target, row in zip(batch, rows, strict=True):
+            for target, row in zip(batch.arrays, rows, strict=True):
                 target[index] = row
         return batch
 

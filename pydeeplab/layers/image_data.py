@@ -7,7 +7,7 @@ from typing import Any
 from pydeeplab.data.lists import ImageList
 from pydeeplab.errors import DataError
 from pydeeplab.layer import register
-from pydeeplab.layers._batches import Batch, Items, ListLayer, Shapes
+from pydeeplab.layers._pictures import Items, ListLayer, PictureBatch, Shapes
 
 
 @register
@@ -32,16 +32,15 @@ class ImageData(ListLayer):
     def _shapes(self, height: int, width: int) -> Shapes:
         return [(self.batch_size, self.channels, height, width), (self.batch_size,)]
 
-    def make(self, plan: Items) -> Batch:
-        batch: Batch | None = None
+    def make(self, plan: Items) -> PictureBatch:
+        batch: PictureBatch | None = None
         for index, (entry, draws) in enumerate(plan):
             try:
                 image = self.read_pixels(entry)
                 if batch is None:
                     batch = self.new_batch(self._shapes(*self.augmenter.output_size(*image.shape[:2])))
-                data, labels = batch
-                self.augmenter.apply(image, draws, data[index])
-                labels[index] = int(entry.label or "")
+                batch.put(index, self.augmenter.window(image, draws, batch.size))
+                batch.arrays[1][index] = int(entry.label or "")
             except ValueError as error:
                 if isinstance(error, DataError):
                     raise self.at(entry, error) from error.__cause__

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydeeplab.data.lists import ImageList, ListEntry
 from pydeeplab.errors import DataError
 from pydeeplab.layer import register
-from pydeeplab.layers._batches import Batch, Items, ListLayer, Shapes
+from pydeeplab.layers._pictures import Items, ListLayer, PictureBatch, Shapes
 
 NONE, IMAGE, PIXEL = 0, 1, 2
 
@@ -30,6 +30,7 @@ class ImageSegData(ListLayer):
     top_count = (3, 3)
     auto_tops = True
     pad_images = True
+    has_label_maps = True
 
     @property
     def options(self) -> Any:
@@ -74,8 +75,8 @@ class ImageSegData(ListLayer):
                 f"expected a whole number after the image (label_type IMAGE), got '{entry.label}'"
             ) from None
 
-    def make(self, plan: Items) -> Batch:
-        batch: Batch | None = None
+    def make(self, plan: Items) -> PictureBatch:
+        batch: PictureBatch | None = None
         for index, (entry, draws) in enumerate(plan):
             try:
                 image = self.read_pixels(entry)
@@ -83,9 +84,8 @@ class ImageSegData(ListLayer):
                 height, width = self.augmenter.output_size(*image.shape[:2])
                 if batch is None:
                     batch = self.new_batch(self._shapes(height, width))
-                data, labels, sizes = batch
-                self.augmenter.apply(image, draws, data[index], label, labels[index, 0])
-                sizes[index] = min(height, image.shape[0]), min(width, image.shape[1])
+                batch.put(index, self.augmenter.window(image, draws, batch.size, label))
+                batch.arrays[2][index] = min(height, image.shape[0]), min(width, image.shape[1])
             except DataError as error:
                 raise self.at(entry, error) from error.__cause__
         assert batch is not None

@@ -149,7 +149,7 @@ class WindowData(BatchLayer):
         for index, (window, mirror) in enumerate(plan):
             self._place(window, mirror, data[index])
             labels[index] = window.label if window.overlap >= self.param.window_data_param.fg_threshold else 0
-        return [data, labels]
+        return Batch([data, labels])
 
     def _place(self, window: Window, mirror: bool, out: NDArray[np.float32]) -> None:
         image = read_image(window.image)

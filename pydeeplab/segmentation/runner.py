@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.backend import get_backend
+from pydeeplab.data.pixels import PixelTransform, Window
 from pydeeplab.errors import LayerError, ShapeError, UsageError
 from pydeeplab.net import Net
 from pydeeplab.segmentation.views import Views
@@ -40,7 +42,9 @@ class Runner:
         self, net: Net, data: str, output: str, *, mean: NDArray[np.float64], scale: float, reverse: bool, views: Views
     ):
         self.net, self.data, self.output = net, data, output
-        self._mean, self._scale, self._reverse, self.views = mean, scale, reverse, views
+        self.views = views
+        self._transform = PixelTransform(net.backend, mean, scale, reverse=reverse)
+        self._host_transform = PixelTransform(get_backend("cpu"), mean, scale, reverse=reverse)
         self.notes: list[str] = []
 
     def fits(self, height: int, width: int) -> bool:
@@ -60,33 +64,29 @@ class Runner:
 
     def __call__(self, pixels: NDArray[np.uint8], height: int, width: int) -> Scores:
         """Scores (C, h, w) of pixels (h, w, channels), shown padded at the bottom and right to ``height x width``."""
-        blob = np.empty((self.net.blobs[self.data].shape[1], height, width), np.float32)
-        get_backend("cpu").kernels.image_to_blob(pixels, self._mean, blob, 0, 0, False, self._reverse, self._scale)
-        region = pixels.shape[0], pixels.shape[1]
+        region, size = (pixels.shape[0], pixels.shape[1]), (height, width)
         fused: Scores | None = None
         for scale, mirrors in self.views:
-            shown = self._resized(blob, scale)
-            pair = [self._forward(np.flip(shown, 2) if mirror else shown, region, blob.shape[1:]) for mirror in mirrors]
+            shown = Window(pixels) if scale == 1 else self._resized(pixels, size, scale)
+            pair = [self._forward(shown, mirror, region, size) for mirror in mirrors]
             fused = self.views.fused(fused, self.views.average(pair))
         assert fused is not None
         return np.ascontiguousarray(self.views.finished(fused)[:, : region[0], : region[1]])
 
-    @staticmethod
-    def _resized(blob: Scores, scale: Fraction) -> Scores:
-        """The picture at a scale, resized as multi-scale nets do it (Interp): bilinear, corners on corners."""
-        if scale == 1:
-            return blob
-        height, width = (int(scale * (side - 1)) + 1 for side in blob.shape[1:])
-        small = np.empty((len(blob), height, width), np.float32)
-        get_backend("cpu").kernels.interp_forward(blob, small, 0, 0, *blob.shape[1:])
+    def _resized(self, pixels: NDArray[np.uint8], size: tuple[int, int], scale: Fraction) -> Scores:
+        """The padded picture at a scale, resized as multi-scale nets do it (Interp): bilinear, corners on corners."""
+        whole = np.empty((self.net.blobs[self.data].shape[1], *size), np.float32)
+        self._host_transform(Window(pixels), whole)
+        small = np.empty((len(whole), *(int(scale * (side - 1)) + 1 for side in size)), np.float32)
+        get_backend("cpu").kernels.interp_forward(whole, small, 0, 0, *size)
         return small
 
-    def _forward(self, blob: Scores, region: tuple[int, int], size: tuple[int, ...]) -> Scores:
+    def _forward(self, shown: Window | Scores, mirror: bool, region: tuple[int, int], size: tuple[int, int]) -> Scores:
         """The net's scores for one view, a copy at the size of the padded picture."""
-        height, width = blob.shape[1:]
+        height, width = size if isinstance(shown, Window) else shown.shape[1:]
         if not self.fits(height, width):
             raise ShapeError(f"the net cannot run at {height} x {width}")
-        self.net.blobs[self.data].data[0] = blob
+        self._show(shown, mirror)
         self._tell_size(*region)
         self.net.forward()
         scores = self.net.blobs[self.output].look()[0]
@@ -96,6 +96,14 @@ class Runner:
                 f"{height} x {width}; name the blob with the scores: output="
             )
         return scores.copy() if scores.shape[1:] == size else self._enlarged(scores, *size)
+
+    def _show(self, shown: Window | Scores, mirror: bool) -> None:
+        """Fill the net's input: a window's pixels are transformed where the net computes."""
+        blob = self.net.blobs[self.data]
+        if isinstance(shown, Window):
+            self._transform(replace(shown, mirror=mirror), blob.write()[0])
+        else:
+            blob.data[0] = np.flip(shown, 2) if mirror else shown
 
     def _tell_size(self, height: int, width: int) -> None:
         """Fill an input that wants the picture's size (data_dim, for a DenseCRF layer in the net)."""

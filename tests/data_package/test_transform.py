@@ -34,7 +34,9 @@ def apply(
         np.full((a.channels, height, width), np.nan, np.float32),
         np.full((height, width), np.nan, np.float32),
     )
-    a.apply(image, draws, data, label, labels)
+    window = a.window(image, draws, label=label)
+    a.transform(window, data)
+    window.place_label(labels)
     return data, labels
 
 
@@ -115,10 +117,10 @@ def test_planes_as_in_a_database() -> None:
     a = augmenter("crop_size: 4 mean_value: 1 mean_value: 2 mean_value: 3 mirror: true")
     planes = np.ascontiguousarray(IMAGE[:, :, ::-1].transpose(2, 0, 1))
     data = np.empty((3, 4, 4), np.float32)
-    a.apply_planes(planes, Draws(1, 0, 3, 2), data)
+    a.transform(a.window_of_planes(planes, Draws(1, 0, 3, 2)), data)
     np.testing.assert_array_equal(data, apply(a, Draws(1, 0, 3, 2))[0])
     with pytest.raises(DataError, match="expected 3 channels, got 1"):
-        a.apply_planes(planes[:1], Draws(), data)
+        a.window_of_planes(planes[:1], Draws())
 
 
 @pytest.mark.parametrize(
@@ -142,4 +144,4 @@ def test_sizes_that_do_not_fit() -> None:
     with pytest.raises(DataError, match=r"the image is 9 x 13 .* label map 8 x 13"):
         apply(augmenter(""), Draws(), IMAGE, LABEL[:8])
     with pytest.raises(DataError, match="batch_size 1"):
-        augmenter("").apply(IMAGE, Draws(), np.empty((3, 8, 8), np.float32))
+        augmenter("").window(IMAGE, Draws(), (8, 8))

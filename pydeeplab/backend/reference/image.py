@@ -60,3 +60,10 @@ def image_to_blob(image, mean, blob, row, column, mirror, reverse, scale):
     values = ((window - mean) * float(np.float32(scale))).astype(blob.dtype)
     out = blob[:, :, ::-1] if mirror else blob
     out[:, : window.shape[0], : window.shape[1]] = values.transpose(2, 0, 1)
+
+
+def image_subtract_mean(mean, blob, row, column, mirror, scale):
+    _, height, width = blob.shape
+    window = mean if mean.shape[1:] == (1, 1) else mean[:, row : row + height, column : column + width]
+    blob -= window[:, :, ::-1] if mirror else window
+    blob *= np.float32(scale)

@@ -22,4 +22,11 @@ KERNELS = [
         "reverse swaps the channel order (RGB to BGR)",
         tolerance=0,
     ),
+    kernel(
+        "image_subtract_mean",
+        "in mean[C,H,W], inout blob[C,P,Q], int row, int column, bool mirror, float scale",
+        source="Caffe DataTransformer: (value - mean) scale, each rounded, with the mean's window at (row, column), "
+        "mirrored as the values are; a mean of 1 x 1 holds for all pixels",
+        tolerance=0,
+    ),
 ]

@@ -38,6 +38,15 @@ def window(label: str, size: tuple[int, int, int], out: tuple[int, int], *rest: 
     return Case("image_to_blob", make, label)
 
 
+def mean(label: str, size: tuple[int, int], out: tuple[int, int], *rest: Any, channels: int = 3) -> Case:
+    """A blob less a mean image: ``rest`` is row, column, mirror, scale."""
+
+    def make(r: Arguments) -> list[Any]:
+        return [r.real(channels, *size), r.real(channels, *out), *rest]
+
+    return Case("image_subtract_mean", make, label)
+
+
 CASES = [
     *resize(33, 47, 33, 47),
     *resize(33, 47, 21, 90),
@@ -56,4 +65,9 @@ CASES = [
     window("padded and mirrored", (20, 31, 3), (33, 25), 0, 3, True, False, 0.00390625),
     window("wider than the image from its last pixel", (4, 5, 1), (3, 4), 3, 4, True, False, 1.0),
     window("two channels", (6, 5, 2), (6, 5), 0, 0, False, True, 1.0),
+    mean("whole", (9, 21), (9, 21), 0, 0, False, 1.0),
+    mean("a window", (12, 40), (9, 19), 3, 20, False, 0.017),
+    mean("a mirrored window", (12, 40), (9, 19), 1, 21, True, 0.00390625),
+    mean("one value per channel", (1, 1), (7, 13), 4, 5, True, 0.017),
+    mean("one pixel", (1, 1), (1, 1), 0, 0, False, 3.0, channels=1),
 ]

@@ -42,7 +42,8 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._show()
+        if self.total or self.done:
+            self._show()
         if self._terminal and not self.quiet:
             self._stream.write("\n")
 

@@ -25,6 +25,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pydeeplab.cli._imported import import_report, print_import
+from pydeeplab.cli._nets import defines_of
 from pydeeplab.cli._options import add_json_argument, add_quiet_argument, prints_json, write_json
 from pydeeplab.cli._tables import format_table, has_colours
 from pydeeplab.errors import UsageError
@@ -70,6 +71,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--net",
         metavar="NET",
         help="prototxt or name of one of ours: gives layers their parameters, .h5 its shared blobs",
+    )
+    parser.add_argument(
+        "--define", metavar="NAME=VALUE", action="append", default=[], help="value for ${NAME} in the net"
     )
     parser.add_argument("--list", action="store_true", help="print every blob: shape, smallest, largest, mean, NaN")
     parser.add_argument("--diff", metavar="OTHER", help="compare with another file, of any format")
@@ -160,7 +164,7 @@ def _check_output(output: str, kind: str) -> None:
 def _net(args: argparse.Namespace) -> Any:
     """The NetParameter of --net, or that within IN if both files are caffemodels; else None."""
     if args.net is not None:
-        return read_net(find_net(args.net)).param
+        return read_net(find_net(args.net), defines=defines_of(args)).param
     both = args.output and args.output.endswith(".caffemodel") and args.input.endswith(".caffemodel")
     if both and identify(args.input) == "binary":
         return parse_binary_net(read_file(args.input), filename=args.input)

@@ -29,7 +29,7 @@ from typing import Any
 from pydeeplab.cli._device import add_gpu_argument, use_gpu
 from pydeeplab.cli._experiments import entry_of, list_lines, plan_lines, plan_of, result_lines
 from pydeeplab.cli._nets import add_threads_argument, apply_threads, defines_of
-from pydeeplab.cli._options import add_json_argument, add_out_argument, add_quiet_argument, write_json
+from pydeeplab.cli._options import add_json_argument, add_out_argument, add_quiet_argument, prints_json, write_json
 from pydeeplab.cli._tables import has_colours
 from pydeeplab.errors import PydeeplabError, UsageError
 from pydeeplab.experiment import Experiment, find_experiments
@@ -92,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"say which: pydeeplab experiment {args.action} NAME; `pydeeplab experiment list` shows all")
     apply_threads(args)
     use_gpu(args.gpu)
+    if args.json and not prints_json(args):
+        args.json = Path(args.json).absolute()  # experiments are run in the work folder
     experiments = sorted(find_experiments(args.names), key=_order)
     with ExitStack() as stack:
         workspace = _workspace(args, stack)

@@ -33,7 +33,7 @@ from pydeeplab.cli._figures import Material
 from pydeeplab.cli._nets import apply_threads
 from pydeeplab.cli._options import add_json_argument, add_out_argument, add_quiet_argument, write_json
 from pydeeplab.cli._results import add_results_arguments
-from pydeeplab.errors import DataError, PydeeplabError, UsageError
+from pydeeplab.errors import DataError, PydeeplabError, UsageError, WeightsError
 from pydeeplab.evaluation.trimap import AROUND
 from pydeeplab.figures import (
     Figure,
@@ -174,7 +174,7 @@ def _draw(args: argparse.Namespace, material: Material) -> tuple[list[Figure], d
                 figures.append(FIGURES[name](args, material))
             elif not args.quiet:
                 print(f"{name}: left out, {lacking}", file=sys.stderr)
-        except UsageError:
+        except (UsageError, WeightsError):
             raise
         except PydeeplabError as error:
             if len(names) == 1:

@@ -7,6 +7,7 @@ Everything after the script's name is for the script. With -m the script is a mo
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import runpy
 import sys
@@ -43,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"no script '{args.script}'")
     install_as_caffe()
     with _place_of_a_script(args):
+        if args.module and not _is_module(args.script):
+            raise UsageError(f"no module '{args.script}', neither here nor among the installed ones")
         try:
             if args.module:
                 runpy.run_module(args.script, run_name="__main__", alter_sys=True)
@@ -52,6 +55,14 @@ def run(args: argparse.Namespace) -> int:
             traceback.print_exception(type(error), error, _from_script(error.__traceback__))
             return 1
     return 0
+
+
+def _is_module(name: str) -> bool:
+    """Whether there is a module of this name to import."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ModuleNotFoundError, ValueError):  # a package above it is missing, or the name is none
+        return False
 
 
 @contextmanager

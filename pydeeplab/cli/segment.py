@@ -37,7 +37,7 @@ from pydeeplab.crf.parameters import is_parameter_file
 from pydeeplab.data.classes import read_palette
 from pydeeplab.data.images import IMAGE_SUFFIXES, read_image
 from pydeeplab.data.palette import write_png
-from pydeeplab.errors import PydeeplabError, UsageError, counted
+from pydeeplab.errors import PydeeplabError, UsageError, WeightsError, counted
 from pydeeplab.files import atomic_path, make_folder
 from pydeeplab.segmentation import Segmentation, Segmenter
 
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         for file, name in zip(files, results, strict=True):
             try:
                 done.append(_segment(args, segmenter, file, out / name))
-            except UsageError:
+            except (UsageError, WeightsError):  # not the picture's fault
                 raise
             except (PydeeplabError, OSError, MemoryError) as error:
                 failed.append({"image": str(file), "error": str(error) or type(error).__name__})

@@ -15,7 +15,7 @@ from PIL import Image
 from pydeeplab.data.classes import ClassSet
 from pydeeplab.data.images import read_label
 from pydeeplab.data.palette import write_label_png
-from pydeeplab.errors import DataError, PydeeplabError, UsageError
+from pydeeplab.errors import DataError, PydeeplabError, UsageError, WeightsError
 from pydeeplab.evaluation.confusion import ConfusionMatrix
 from pydeeplab.evaluation.pictures import Picture
 from pydeeplab.evaluation.trimap import Trimap, border_distance
@@ -91,14 +91,14 @@ class PictureScore:
 
 
 def score_picture(predictor: Predictor, rules: Rules, picture: Picture) -> PictureScore:
-    """Predict and count one picture. What is wrong with its files becomes its error; wrong usage is raised."""
+    """Predict and count one picture. What is wrong with its files becomes its error; wrong usage or weights raise."""
     score = PictureScore(picture)
     try:
         truth = read_label(picture.truth, rules.classes.palette)
         distance = border_distance(truth, rules.ignore, rules.around) if rules.trimap else None
         for variant, labels in predictor.predict(picture).items():
             _count(score, rules, variant, truth, labels, distance)
-    except UsageError:
+    except (UsageError, WeightsError):
         raise
     except (PydeeplabError, OSError, MemoryError) as error:
         return PictureScore(picture, error=str(error) or type(error).__name__)

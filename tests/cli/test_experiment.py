@@ -137,6 +137,17 @@ def test_a_row_tried_out_leaves_nothing_behind(capsys: pytest.CaptureFixture[str
     assert not Path("experiments").exists()
 
 
+def test_quiet_and_json_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("run", "table2/poly_10_20k", "--smoke", "--quiet", "--json", "found.json") == 0
+    said = capsys.readouterr()
+    assert "Tried out on drawn pictures" in said.out
+    assert said.err == ""
+    assert [entry["status"] for entry in json.loads(Path("found.json").read_text())] == ["done"]
+
+
 def test_one_that_fails_does_not_stop_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.toml").write_text(
         'title = "starts from nothing"\n[net]\nname = "voc12/vgg16_largefov"\n[data]\ndataset = "voc12"\n'

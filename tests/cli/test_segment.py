@@ -101,6 +101,31 @@ def test_one_broken_picture_does_not_stop_the_others(workshop: Workshop, capsys:
     assert "b.jpg" in shown.out
 
 
+def test_weights_of_another_net_are_told_once(workshop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
+    workshop.net.write_text(NET.replace("score", "other"))
+    assert workshop.run(workshop.photos) == 1
+    shown = capsys.readouterr().err
+    assert shown.count("no loaded file holds the weights") == 1
+    assert "pictures failed" not in shown
+
+
+def test_quiet_says_only_what_is_wrong(workshop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
+    assert workshop.run(workshop.photos, "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+    assert workshop.run(workshop.photos, "absent.png", "--quiet") == 1
+    shown = capsys.readouterr()
+    assert (shown.out, "'absent.png' does not exist" in shown.err) == ("", True)
+
+
+def test_a_picture_after_json_is_a_picture(workshop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = workshop.photos / "a.png"
+    before = photo.read_bytes()
+    assert workshop.run("--json", photo) == 0
+    assert json.loads(capsys.readouterr().out)["images"][0]["image"] == str(photo)
+    assert workshop.run(photo, f"--json={photo}") == 2
+    assert photo.read_bytes() == before
+
+
 def test_crf_with_and_without_parameters(workshop: Workshop) -> None:
     assert workshop.run("--crf", workshop.photos / "a.png") == 0
     assert workshop.run(workshop.photos / "a.png", "--crf=w=3,xy=10,rgb=10,iter=2", "--palette", "none") == 0

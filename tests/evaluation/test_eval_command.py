@@ -294,6 +294,15 @@ def test_a_net_before_and_after_the_crf(workshop: Workshop) -> None:
     assert files["two"]["confusion"] == after["confusion"]
 
 
+def test_weights_of_another_net_are_told_once(workshop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
+    workshop.net.write_text(NET.replace("score", "other"))
+    assert workshop.run(*workshop.arguments()) == 1
+    shown = capsys.readouterr().err
+    assert shown.count("no loaded file holds the weights") == 1
+    assert "could not be scored" not in shown
+    assert not workshop.json.exists()
+
+
 def test_processes_give_the_same_scores(workshop: Workshop) -> None:
     (workshop.folder / "images" / "s2.png").unlink()
     documents = []

@@ -104,6 +104,18 @@ def test_json(files, capsys):
     assert result["sha256"] == {"a.caffemodel": hashlib.sha256((files / "a.caffemodel").read_bytes()).hexdigest()}
 
 
+def test_a_net_with_placeholders(files, capsys):
+    (files / "net.prototxt").write_text(
+        'layer { name: "${NAME}" type: "Scale" bottom: "x" top: "y" } layer { name: "scale" type: "Scale" }'
+    )
+    command = ["convert", "a.caffemodel", "b.caffemodel", "--net", "net.prototxt"]
+    assert main(command) == 1
+    assert "${NAME} has no value" in capsys.readouterr().err
+    assert main([*command, "--define", "NAME=conv", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert [layer.name for layer in read_weights("b.caffemodel").layers] == ["conv", "scale"]
+
+
 def test_sha256_lines_are_those_of_sha256sum(files, capsys):
     assert main(["convert", "a.caffemodel", "b.npz", "--sha256"]) == 0
     lines = capsys.readouterr().out.splitlines()[1:]

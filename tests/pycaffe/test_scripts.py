@@ -161,6 +161,8 @@ def test_an_exception_is_shown_from_the_script_on(tmp_path: Path) -> None:
     assert "nowhere.prototxt" in done.stderr.splitlines()[-1]
     done = run("missing.py", folder=tmp_path, code=2)
     assert done.stderr == "pydeeplab: error: no script 'missing.py'\n"
+    done = run("-m", "missing.module", folder=tmp_path, code=2)
+    assert done.stderr == "pydeeplab: error: no module 'missing.module', neither here nor among the installed ones\n"
 
 
 @pytest.mark.parametrize("suffix", ["dot", "stdout"])

@@ -37,6 +37,9 @@ ENGINES = ("DEFAULT", "CAFFE", "CUDNN")
 """Convolution engines: DEFAULT is the fastest of ours for each shape, CAFFE computes as Caffe does, CUDNN is NVIDIA's
 where a GPU has it and DEFAULT elsewhere."""
 
+_WITHOUT_SOURCE = ("Input", "Parameter", "DummyData")
+"""Layers without bottoms that may run once too often: they move on in no data."""
+
 
 class Net(NetMembers):
     """A net of layers, with pycaffe's members.
@@ -178,8 +181,9 @@ class Net(NetMembers):
     def _make_replay(self, plan: LeanPlan) -> Replay:
         params = [blob for blobs in self.params.values() for blob in blobs]
         replay = Replay(self.backend, self.workspace, plan.sources, params, plan.results, plan.memory)
-        if any(layer.type == "Python" for layer in self.layers):
-            replay.reason = "a Python layer may do something else in every forward"
+        for node in self._nodes:
+            if node.layer.type == "Python" or (not node.bottoms and node.layer.type not in _WITHOUT_SOURCE):
+                replay.reason = f"a {node.layer.type} layer may do something else in every forward"
         return replay
 
     # Running ---------------------------------------------------------------------------------------------------

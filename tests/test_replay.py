@@ -6,10 +6,12 @@ A graph's stand-in calls again what was recorded, so that results are right only
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pydeeplab
 from pydeeplab.backend import get_backend
@@ -186,6 +188,25 @@ def test_layers_that_copy_or_take_memory(
         check(net, inputs(2, 3, 9, 9, seed=seed))
     assert replay.reason.startswith("a layer copies")
     assert replay.replays == 0
+
+
+@pytest.mark.parametrize("kind", ["ImageData", "MemoryData"])
+def test_no_data_is_skipped(make: Callable[..., tuple[Net, Replay]], tmp_path: Path, kind: str) -> None:
+    """Where a recording is given up, what the forward before it took from its source would be lost."""
+    for value in range(9):
+        Image.new("L", (2, 2), value).save(tmp_path / f"{value}.png")
+    (tmp_path / "list.txt").write_text("".join(f"{tmp_path}/{value}.png 0\n" for value in range(9)))
+    param = {
+        "ImageData": f'image_data_param {{ source: "{tmp_path}/list.txt" batch_size: 1 is_color: false }}',
+        "MemoryData": "memory_data_param { batch_size: 1 channels: 1 height: 2 width: 2 }",
+    }[kind]
+    net, replay = make(f'layer {{ name: "d" type: "{kind}" top: "data" top: "label" {param} }}')
+    if kind == "MemoryData":
+        data = np.broadcast_to(np.arange(9, dtype=np.float32)[:, None, None, None], (9, 1, 2, 2)).copy()
+        net.set_input_arrays(data, np.zeros(9, np.float32))
+    assert [float(net.forward()["data"].max()) for _ in range(9)] == list(range(9))
+    assert (Graph.recorded, replay.replays) == (0, 0)
+    assert replay.reason == f"a {kind} layer may do something else in every forward"
 
 
 def test_who_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:

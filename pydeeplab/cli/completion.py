@@ -32,6 +32,7 @@ class _Option:
     names: tuple[str, ...]
     help: str
     takes_value: bool
+    needs_value: bool
     choices: tuple[str, ...]
 
 
@@ -49,6 +50,7 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[_Option]:
                 tuple(action.option_strings),
                 "" if action.help == argparse.SUPPRESS else (action.help or "").replace("%%", "%"),
                 action.nargs != 0,
+                action.nargs not in (0, "?"),
                 tuple(map(str, action.choices or ())),
             )
 
@@ -116,7 +118,7 @@ def _zsh_text(text: str) -> str:
 def _zsh_argument(option: _Option) -> Iterator[str]:
     action = f"({' '.join(option.choices)})" if option.choices else "_files"
     for name in option.names:
-        value = f":value:{action}" if option.takes_value else ""
+        value = f"{':' if option.needs_value else '::'}value:{action}" if option.takes_value else ""
         yield f"            '*{name}[{_zsh_text(option.help)}]{value}'"
 
 
@@ -164,7 +166,7 @@ def _fish(commands: list[_Command]) -> str:
         seen = f"complete -c pydeeplab -n '__fish_seen_subcommand_from {command.name}'"
         for option in command.options:
             names = "".join(f" {_fish_flag(name)} {name.lstrip('-')}" for name in option.names)
-            choices = f" -x -a '{' '.join(option.choices)}'" if option.choices else " -r" if option.takes_value else ""
+            choices = f" -x -a '{' '.join(option.choices)}'" if option.choices else " -r" if option.needs_value else ""
             lines.append(f"{seen}{names}{choices} -d '{_fish_text(option.help)}'")
     return "\n".join([*lines, ""])
 

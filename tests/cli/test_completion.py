@@ -54,6 +54,14 @@ def test_scripts_name_all_commands_and_options(shell: str, capsys: pytest.Captur
             assert (f" {flag} {option.lstrip('-')} " if shell == "fish" else option) in text
 
 
+def test_a_value_that_may_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    zsh = next(line for line in script("zsh", capsys).splitlines() if "'*--json[" in line)
+    assert "::value:_files" in zsh
+    fish = [line for line in script("fish", capsys).splitlines() if "seen_subcommand_from segment'" in line]
+    needed = {name: " -r " in line for name in ("json", "mean") for line in fish if f" -l {name} " in line}
+    assert needed == {"json": False, "mean": True}
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_scripts_are_well_formed(shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program = shutil.which(shell)

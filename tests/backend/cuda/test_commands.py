@@ -94,8 +94,10 @@ def test_one_process_computes_on_a_gpu(tmp_path: Path, capsys: pytest.CaptureFix
         write_png(tmp_path / folder / "a.png", np.zeros((33, 33, 3), np.uint8))
     net = ["--net", str(tmp_path / "net.prototxt"), "--weights", str(tmp_path / "net.caffemodel")]
     pictures = ["--truth", str(tmp_path / "truth"), "--images", str(tmp_path / "images"), "--quiet"]
-    assert main(["eval", *net, *pictures, "--gpu", "0", "--jobs", "2"]) == 2
-    assert "one process computes on a GPU" in capsys.readouterr().err
+    figure = ["figure", "panels", *net, *pictures, "-o", str(tmp_path / "figures")]
+    for command in (["eval", *net, *pictures], figure):
+        assert main([*command, "--gpu", "0", "--jobs", "2"]) == 2
+        assert "one process computes on a GPU" in capsys.readouterr().err
     assert main(["eval", *net, *pictures, "--gpu", "0"]) == 0
 
 

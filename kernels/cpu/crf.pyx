@@ -31,6 +31,16 @@ cdef extern from "crf_mean_field.h" nogil:
     void c_unpack "crf_unpack"(const float *packed, ptrdiff_t n, ptrdiff_t p, float *score, ptrdiff_t c, ptrdiff_t plane,
                                ptrdiff_t full_width, ptrdiff_t width, int log)
 
+cdef extern from "crf_strips.h" nogil:
+    int c_strips "crf_strips"(const int32_t *vertex, ptrdiff_t n, int t, ptrdiff_t vertices, int32_t *row, ptrdiff_t strips,
+                              int32_t *first, int32_t *start, int32_t *member)
+    void c_chains "lattice_chains"(const int32_t *neighbour, int k, ptrdiff_t m, int base, int32_t *chain, int32_t *count)
+    int c_sweep "crf_sweep"(const float *score, const int32_t *vertex, const float *weight, const float *values,
+                             const int32_t *row, const float *share, const int32_t *first, float *sum, ptrdiff_t n,
+                             ptrdiff_t p, int t, ptrdiff_t strips)
+    void c_blur "crf_blur"(const float *sum, const int32_t *start, const int32_t *member, const int32_t *chain,
+                           const int32_t *span, int axes, int lattices, float *values, ptrdiff_t vertices, ptrdiff_t p)
+
 
 cdef int _check_region(ptrdiff_t pixels, int height, int width, ptrdiff_t full_height, ptrdiff_t full_width) except -1:
     if not (0 <= height <= full_height and 0 <= width <= full_width and pixels >= <ptrdiff_t>height * width):
@@ -209,3 +219,54 @@ def crf_unpack(const float[:, ::1] packed, float[:, :, ::1] score, int height, i
     with nogil:
         c_unpack(&packed[0, 0], pixels, packed.shape[1], &score[0, 0, 0], score.shape[0], score.shape[1] * score.shape[2],
                  score.shape[2], width, log)
+
+
+def crf_strips(const int32_t[:, ::1] vertex, int32_t[:, ::1] row, int32_t[::1] first, int32_t[::1] start,
+               int32_t[::1] member):
+    cdef ptrdiff_t n = vertex.shape[0], strips = first.shape[0] - 1
+    cdef int state
+    if strips < 1 or member.shape[0] < n * vertex.shape[1] or start.shape[0] < 1:
+        raise ValueError("crf_strips: first has one element more than there are strips, member N T elements")
+    if n == 0 or vertex.shape[1] == 0:
+        first[:] = 0
+        start[:] = 0
+        return
+    with nogil:
+        state = c_strips(&vertex[0, 0], n, <int>vertex.shape[1], start.shape[0] - 1, &row[0, 0], strips, &first[0], &start[0],
+                         &member[0])
+    if state:
+        raise MemoryError("no memory to divide the points of a lattice into strips")
+
+
+def lattice_chains(const int32_t[:, :, ::1] neighbour, int base, int32_t[:, ::1] chain, int32_t[::1] count):
+    if neighbour.shape[1] == 0:
+        count[:] = 0
+        return
+    with nogil:
+        c_chains(&neighbour[0, 0, 0], <int>neighbour.shape[0], neighbour.shape[1], base, &chain[0, 0], &count[0])
+
+
+def crf_sweep(const float[:, ::1] score, const int32_t[:, ::1] vertex, const float[:, ::1] weight, values,
+              const int32_t[:, ::1] row, const float[:, ::1] share, const int32_t[::1] first, float[:, ::1] sum):
+    cdef const float[:, ::1] view
+    cdef const float *value = NULL
+    cdef int state
+    if score.shape[0] == 0 or score.shape[1] == 0 or vertex.shape[1] == 0:
+        return
+    if values is not None:
+        view = values
+        value = &view[0, 0]
+    with nogil:
+        state = c_sweep(&score[0, 0], &vertex[0, 0], &weight[0, 0], value, &row[0, 0], &share[0, 0], &first[0], &sum[0, 0],
+                        score.shape[0], score.shape[1], <int>vertex.shape[1], first.shape[0] - 1)
+    if state:
+        raise MemoryError("no memory for the probabilities of a few points")
+
+
+def crf_blur(const float[:, ::1] sum, const int32_t[::1] start, const int32_t[::1] member, const int32_t[::1] chain,
+             const int32_t[:, :, ::1] span, float[:, ::1] values):
+    if values.shape[0] == 0 or values.shape[1] == 0 or span.shape[0] == 0:
+        return
+    with nogil:
+        c_blur(&sum[0, 0], &start[0], &member[0], &chain[0], &span[0, 0, 0], <int>span.shape[0], <int>span.shape[1],
+               &values[0, 0], values.shape[0], values.shape[1])

@@ -1,3 +1,4 @@
+#include "crf_fused.h"
 #include "crf_mean_field.h"
 
 #include <float.h>
@@ -5,12 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crf_lanes.h"
-#include "crf_rows.h"
+#include "crf_beliefs.h"
 #include "parallel.h"
 #include "simd.h"
 
-enum { PIECE = 1024 };
+enum { PIECE = 1024, BLOCK = 32 };
 
 void crf_join(const int32_t *vertex, const float *weight, const float *scale, ptrdiff_t n, int k, int32_t *all_vertex,
               float *all_weight, int t, int column, int base, float factor)
@@ -57,86 +57,17 @@ int crf_mix(const float *matrix, int c, float *values, ptrdiff_t r, ptrdiff_t p)
     return 0;
 }
 
-/* The scores of one point and what its neighbours say, count vectors in registers, made into probabilities. */
-INLINE void update_point(const float *score, const int32_t *vertex, const float *weight, const float *values, float *q,
-                         const int count, const int t)
+VECTORISED static void update_piece(const Field f, float *q, ptrdiff_t begin, ptrdiff_t end)
 {
-    Vector x[4], largest, sum = {0};
-    LOAD_ROW(Vector, count, x, score);
-    for (int c = 0; c < t; c++)
-        ADD_ROW(Vector, count, x, weight[c], values + (ptrdiff_t)vertex[c] * count * LANES);
-    largest = x[0];
-#pragma GCC unroll 4
-    for (int i = 1; i < count; i++)
-        raise_to(&largest, x[i]);
-    spread_largest(&largest);
-#pragma GCC unroll 4
-    for (int i = 0; i < count; i++) {
-        x[i] -= largest;
-        exp_vector(&x[i]);
-        sum += x[i];
-    }
-    spread_sum(&sum);
-    const Vector inverse = 1.0f / sum;
-#pragma GCC unroll 4
-    for (int i = 0; i < count; i++)
-        ((Vector *)q)[i] = x[i] * inverse;
-}
-
-/* The same for rows of any length, in several passes over a row of q. */
-INLINE void update_long_point(const float *score, const int32_t *vertex, const float *weight, const float *values,
-                              float *q, ptrdiff_t p, int t)
-{
-#define UPDATE(type, count, at)                                                      \
-    do {                                                                             \
-        type sum_[count];                                                            \
-        LOAD_ROW(type, count, sum_, score + (at));                                   \
-        for (int c = 0; c < t; c++)                                                  \
-            ADD_ROW(type, count, sum_, weight[c], values + (ptrdiff_t)vertex[c] * p + (at)); \
-        STORE_ROW(type, count, q + (at), sum_);                                      \
-    } while (0)
-    FOR_COLUMNS(p, UPDATE);
-    const ptrdiff_t whole = p / LANES * LANES;
-    const size_t rest = (size_t)(p - whole) * sizeof(float);
-    Vector last = (Vector){0} - 1e30f, largest, sum = {0};
-    memcpy(&last, q + whole, rest);
-    largest = last;
-    for (ptrdiff_t at = 0; at < whole; at += LANES)
-        raise_to(&largest, *(const Vector *)(q + at));
-    spread_largest(&largest);
-    for (ptrdiff_t at = 0; at < whole; at += LANES) {
-        Vector x = *(const Vector *)(q + at) - largest;
-        exp_vector(&x);
-        sum += x;
-        *(Vector *)(q + at) = x;
-    }
-    last -= largest;
-    exp_vector(&last);
-    sum += last;
-    spread_sum(&sum);
-    const Vector inverse = 1.0f / sum;
-    for (ptrdiff_t at = 0; at < whole; at += LANES)
-        *(Vector *)(q + at) *= inverse;
-    last *= inverse;
-    memcpy(q + whole, &last, rest);
-}
-
-VECTORISED static void update_piece(const float *score, const int32_t *vertex, const float *weight, const float *values,
-                                    float *q, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t p, int t)
-{
-    const int count = p % LANES ? 0 : (int)(p / LANES);
-    for (ptrdiff_t n = begin; n < end; n++) {
-        const int32_t *later = vertex + (n + 2 < end ? n + 2 : n) * t;
-        for (int c = 0; c < t; c++)
-            fetch_row(values + (ptrdiff_t)later[c] * p, p);
-        const int32_t *corner = vertex + n * t;
-        const float *share = weight + n * t;
-        switch (count) {
-        case 1: update_point(score + n * p, corner, share, values, q + n * p, 1, t); break;
-        case 2: update_point(score + n * p, corner, share, values, q + n * p, 2, t); break;
-        case 3: update_point(score + n * p, corner, share, values, q + n * p, 3, t); break;
-        case 4: update_point(score + n * p, corner, share, values, q + n * p, 4, t); break;
-        default: update_long_point(score + n * p, corner, share, values, q + n * p, p, t);
+    for (ptrdiff_t n = begin; n < end; n += BLOCK) {
+        const int points = end - n < BLOCK ? (int)(end - n) : BLOCK;
+        float *to = q + n * f.p;
+        switch (f.p % LANES ? 0 : f.p / LANES) {
+        case 1: believe(f, n, points, to, 1, f.t); break;
+        case 2: believe(f, n, points, to, 2, f.t); break;
+        case 3: believe(f, n, points, to, 3, f.t); break;
+        case 4: believe(f, n, points, to, 4, f.t); break;
+        default: believe_long(f, n, points, to, f.t);
         }
     }
 }
@@ -145,9 +76,10 @@ void crf_update(const float *score, const int32_t *vertex, const float *weight, 
                 ptrdiff_t n, ptrdiff_t p, int t)
 {
     const ptrdiff_t pieces = (n + PIECE - 1) / PIECE;
+    const Field field = {score, vertex, weight, values, p, t};
 #pragma omp parallel for schedule(dynamic) if (pieces > 1)
     for (ptrdiff_t i = 0; i < pieces; i++)
-        update_piece(score, vertex, weight, values, q, i * PIECE, (i + 1) * PIECE < n ? (i + 1) * PIECE : n, p, t);
+        update_piece(field, q, i * PIECE, (i + 1) * PIECE < n ? (i + 1) * PIECE : n);
 }
 
 enum { TRANSPOSED = 64 };

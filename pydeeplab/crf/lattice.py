@@ -110,14 +110,9 @@ class PermutohedralLattice:
         self._start = new("start", (self.vertices + 1,), np.int32)
         self._point = new("point", (self.points * corners,), np.int32)
         self._share = new("share", (self.points * corners,), self.dtype)
-        self._share_scale: NDArray[Any] | None = None
-        self._transpose(None)
+        self._scale: NDArray[Any] | None = None
+        self._sorted = False
         self._sums: NDArray[Any] | None = None
-
-    def _transpose(self, scale: NDArray[Any] | None) -> None:
-        """Sort the points by vertex, with weights times ``scale``."""
-        self._backend.kernels.lattice_transpose(self.vertex, self.weight, scale, self._start, self._point, self._share)
-        self._share_scale = scale
 
     @property
     def factor(self) -> float:
@@ -131,15 +126,20 @@ class PermutohedralLattice:
     def _sliced_sums(self) -> NDArray[Any]:
         """The sums before `factor`, where the backend has its arrays."""
         if self._sums is None:
-            if self._share_scale is not None:
-                self._transpose(None)
+            self.scale_splat(None)
             ones = self._memory.get("ones", (self.points, 1), self.dtype)
             self._sums = ones.reshape(self.points)
             self._backend.kernels.fill(self._sums, 1.0)
             values = self._memory.get("sums", (self.vertices + 1, 1), self.dtype)
             self.gather(ones, values, self._memory.get("sums other", values.shape, self.dtype))
-            self._backend.kernels.lattice_slice(values, self.vertex, self.weight, ones)
+            self.slice_sums(values)
         return self._sums
+
+    def slice_sums(self, values: NDArray[Any]) -> None:
+        """Take the sums from vertices' values (vertices + 1, 1), which ones at all points have been gathered into."""
+        ones = self._memory.get("ones", (self.points, 1), self.dtype)
+        self._backend.kernels.lattice_slice(values, self.vertex, self.weight, ones)
+        self._sums = ones.reshape(self.points)
 
     def scales(self, normalization: str) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
         """What a point's value is multiplied by before splatting and after slicing (None: nothing), each (N,).
@@ -161,14 +161,19 @@ class PermutohedralLattice:
 
     def scale_splat(self, scale: NDArray[Any] | None) -> None:
         """Let `gather` multiply the points' values by ``scale`` (N,) from now on."""
-        if scale is not self._share_scale:
-            self._transpose(scale)
+        self._sorted &= scale is self._scale
+        self._scale = scale
 
     def gather(self, x: NDArray[Any], values: NDArray[Any], other: NDArray[Any], *, adjoint: bool = False) -> None:
         """Splat rows ``x`` (N, P) and blur them into ``values`` (vertices + 1, P), with as much scratch ``other``.
 
         With ``adjoint`` the axes are blurred in reverse order.
         """
+        if not self._sorted:
+            self._backend.kernels.lattice_transpose(
+                self.vertex, self.weight, self._scale, self._start, self._point, self._share
+            )
+            self._sorted = True
         neighbour = self.neighbour
         if adjoint:
             neighbour = self._memory.get("reversed", neighbour.shape, neighbour.dtype)

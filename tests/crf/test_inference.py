@@ -74,9 +74,9 @@ def test_backends_agree(classes: int, backend: str) -> None:
 
 def test_the_number_of_threads_changes_no_bit() -> None:
     random = np.random.default_rng(0)
-    image = random.integers(0, 256, (97, 103, 3), np.uint8)
+    image = random.integers(0, 256, (157, 163, 3), np.uint8)
     image[40:] = image[40:] // 64 * 64
-    scores = random.normal(size=(21, 97, 103)).astype(np.float32)
+    scores = random.normal(size=(21, 157, 163)).astype(np.float32)
     before, results = get_num_threads(), []
     try:
         for count in (1, 2, 3, 4, 7):

@@ -148,3 +148,61 @@ def crf_unpack(packed, score, height, width, log):
     if log:
         values = np.log(np.maximum(values, np.finfo(np.float32).tiny))
     score[:, :height, :width] = values
+
+
+def _strips(points, first):
+    """The points of each strip."""
+    count = len(first) - 1
+    return [slice(points * s // count, points * (s + 1) // count) for s in range(count)]
+
+
+def crf_strips(vertex, row, first, start, member):
+    first[0], vertex_of = 0, []
+    for s, points in enumerate(_strips(len(vertex), first)):
+        unique, met, inverse = np.unique(vertex[points].ravel(), return_index=True, return_inverse=True)
+        order = np.argsort(met)
+        number = np.empty(len(order), np.int32)
+        number[order] = np.arange(len(order)) + first[s]
+        row[points] = number[inverse].reshape(row[points].shape)
+        first[s + 1] = first[s] + len(order)
+        vertex_of.append(unique[order])
+    owner = np.concatenate(vertex_of)
+    member[: len(owner)] = np.argsort(owner, kind="stable")
+    start[...] = np.searchsorted(np.sort(owner), np.arange(len(start)))
+
+
+def lattice_chains(neighbour, base, chain, count):
+    vertices = neighbour.shape[1]
+    for axis, (minus, plus) in enumerate(neighbour.transpose(0, 2, 1)):
+        found = []
+        for head in np.flatnonzero((minus == vertices) & (plus != vertices)):
+            v = head
+            while plus[v] != vertices:
+                found.append(v + base)
+                v = plus[v]
+            found.append(~(v + base))
+        chain[axis, : len(found)] = found
+        count[axis] = len(found)
+
+
+def crf_sweep(score, vertex, weight, values, row, share, first, sum):
+    q = np.empty_like(score)
+    corners = vertex.shape[1] if values is not None else 0
+    crf_update(score, vertex[:, :corners], weight[:, :corners], values, q)
+    sum[: first[-1]] = 0
+    np.add.at(sum, row, share[:, :, None] * q[:, None])
+
+
+def crf_blur(sum, start, member, chain, span, values):
+    values[...] = 0
+    rows = start[-1]
+    np.add.at(values, np.repeat(np.arange(len(start) - 1), np.diff(start)), sum[member[:rows]])
+    for pieces in span:
+        before = values.copy()
+        for begin, end in pieces:
+            entries = chain[begin:end]
+            joined = np.flatnonzero(entries[:-1] >= 0)
+            one, other = entries[joined], entries[joined + 1]
+            other = np.where(other < 0, ~other, other)
+            values[one] += values.dtype.type(0.5) * before[other]
+            values[other] += values.dtype.type(0.5) * before[one]

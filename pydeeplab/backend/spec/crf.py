@@ -86,4 +86,36 @@ KERNELS = [
         "in packed[N,P], out score[C,H,W], int height, int width, bool log",
         source="Caffe DenseCRF: the inverse of crf_pack, or of its log(max(q, FLT_MIN)); zero outside the region",
     ),
+    kernel(
+        "crf_strips",
+        "in vertex[N,T]:int32, out row[N,T]:int32, out first[F]:int32, out start[S]:int32, inout member[E]:int32",
+        source="divides the points into F - 1 strips, N / (F - 1) points each. A strip has one row for each of its "
+        "vertices, as met: strip s has rows first[s]:first[s + 1]; vertex v has rows member[start[v]:start[v + 1]]",
+        tolerance=0,
+        only="cpu",
+    ),
+    kernel(
+        "lattice_chains",
+        "in neighbour[k,M,two]:int32, int base, inout chain[k,M]:int32, out count[k]:int32",
+        source="along every axis the vertices (plus base) with neighbours, chain after chain, in the order of their "
+        "first ones; the last of a chain as its complement. Writes the first count[axis] elements",
+        tolerance=0,
+        only="cpu",
+    ),
+    kernel(
+        "crf_sweep",
+        "in score[N,P], in vertex[N,T]:int32, in weight[N,T], in? values[V,P], in row[N,T]:int32, in share[N,T], "
+        "in first[F]:int32, out sum[R,P]",
+        source="q = softmax(score + sum_t weight_t values[vertex_t]), of the scores alone without values; "
+        "sum[r] = sum of share_t q over all points and t with row_t = r",
+        only="cpu",
+    ),
+    kernel(
+        "crf_blur",
+        "in sum[R,P], in start[S]:int32, in member[E]:int32, in chain[C]:int32, in span[axes,L,two]:int32, "
+        "out values[V,P]",
+        source=f"{_ADAMS}: values[v] = the sum of v's rows, then blurred with (1/2, 1, 1/2) along every axis; the "
+        "chains of lattice l are chain[span[axis, l, 0]:span[axis, l, 1]]",
+        only="cpu",
+    ),
 ]

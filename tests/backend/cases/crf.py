@@ -89,6 +89,57 @@ def unpack(r, classes, columns, height, width, log):
     return [packed, r.out(classes, 12, 13), height, width, log]
 
 
+def joined(r, points, dimensions):
+    """The vertices of several lattices in one table, and the chains along the lattices' axes."""
+    vertex, weight, chains, span, base = [], [], [], [], 0
+    for corners, share, neighbour, *_ in (lattice(r, points, d) for d in dimensions):
+        axes, vertices, _ = neighbour.shape
+        chain, count = np.zeros((axes, vertices), np.int32), np.empty(axes, np.int32)
+        crf.lattice_chains(neighbour, base, chain, count)
+        begin = sum(c.size for c in chains) + vertices * np.arange(max(dimensions) + 1)
+        span.append(np.stack([begin, begin + np.pad(count, (0, len(begin) - axes))], 1))
+        chains.append(chain)
+        vertex.append(corners + base)
+        weight.append(share)
+        base += vertices + 1
+    table = np.ascontiguousarray(np.concatenate(vertex, 1), np.int32)
+    spans = np.ascontiguousarray(np.stack(span, 1), np.int32)
+    return table, r.value(np.concatenate(weight, 1)), np.concatenate(chains, None), spans, base
+
+
+def strips(r, points, corners, vertices, count):
+    capacity = points * corners
+    out = r.out_int32(points, corners), r.out_int32(count + 1), r.out_int32(vertices + 1), np.zeros(capacity, np.int32)
+    return [r.int32(0, vertices, points, corners), *out]
+
+
+def chains(r, points, dimension, base):
+    neighbour = lattice(r, points, dimension, 5.0)[2]
+    axes, vertices, _ = neighbour.shape
+    return [neighbour, base, np.zeros((axes, vertices), np.int32), r.out_int32(axes)]
+
+
+def laid(r, points, dimensions, count):
+    """A table of vertices, and what `crf_strips` makes of it."""
+    vertex, weight, chain, span, rows = joined(r, points, dimensions)
+    row, first, start = np.empty_like(vertex), np.empty(count + 1, np.int32), np.empty(rows + 1, np.int32)
+    member = np.zeros(vertex.size, np.int32)
+    crf.crf_strips(vertex, row, first, start, member)
+    return vertex, weight, chain, span, row, first, start, member
+
+
+def sweep(r, points, dimensions, columns, count, messages=True):
+    vertex, share, _, _, row, first, start, _ = laid(r, points, dimensions, count)
+    score, weight = r.real(points, columns) * 5, r.uniform(0, 1, *vertex.shape)
+    values = r.uniform(0, 3, len(start) - 1, columns) if messages else None
+    return [score, vertex, weight, values, row, share, first, r.out(first[-1], columns)]
+
+
+def blur(r, points, dimensions, columns, count):
+    _, _, chain, span, _, first, start, member = laid(r, points, dimensions, count)
+    return [r.real(first[-1], columns), start, member, chain, span, r.out(len(start) - 1, columns)]
+
+
 CASES = [
     Case("lattice_features", lambda r: features(r, 3, 7, 10, 72), "bilateral"),
     Case("lattice_features", lambda r: features(r, 0, 9, 11, 99), "positional"),
@@ -127,4 +178,31 @@ CASES = [
     Case("crf_unpack", lambda r: unpack(r, 5, 8, 12, 13, False)),
     Case("crf_unpack", lambda r: unpack(r, 5, 8, 7, 11, False), "region"),
     Case("crf_unpack", lambda r: unpack(r, 5, 8, 7, 11, True), "log"),
+    Case("crf_strips", lambda r: strips(r, 5000, 9, 700, 7)),
+    Case("crf_strips", lambda r: strips(r, 20000, 3, 900, 24), "many"),
+    Case("crf_strips", lambda r: strips(r, 9, 3, 40, 1), "one"),
+    Case("crf_strips", lambda r: strips(r, 3, 3, 4, 5), "more_than_points"),
+    Case("crf_strips", lambda r: strips(r, 0, 3, 4, 2), "no_points"),
+    *(
+        Case("lattice_chains", lambda r, n=n, d=d: chains(r, n, d, 70), f"{n}x{d}")
+        for n, d in [(900, 5), (6000, 2), (9, 1)]
+    ),
+    *(
+        Case("crf_sweep", lambda r, d=d, p=p, s=s: sweep(r, 2000, d, p, s), f"{len(d)}x{p}x{s}")
+        for d, p, s in [
+            ((2, 5), 24, 5),
+            ((2,), 24, 1),
+            ((5,), 8, 3),
+            ((2, 5), 16, 2),
+            ((3,), 32, 4),
+            ((2,), 45, 3),
+            ((2,), 4, 2),
+        ]
+    ),
+    Case("crf_sweep", lambda r: sweep(r, 500, (2, 5), 24, 3, messages=False), "scores_alone"),
+    Case("crf_sweep", lambda r: sweep(r, 500, (2, 5), 1, 3, messages=False), "one_column"),
+    *(
+        Case("crf_blur", lambda r, n=n, d=d, p=p: blur(r, n, d, p, 4), f"{n}x{len(d)}x{p}")
+        for n, d, p in [(3000, (2, 5), 24), (20000, (2,), 8), (3000, (5,), 1), (400, (3, 2), 45), (50, (2, 3), 4)]
+    ),
 ]

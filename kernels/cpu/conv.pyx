@@ -63,6 +63,11 @@ cdef extern from "conv_packed.h" nogil:
     void c_forward_packed "conv_forward_packed"(
         const Convolution *, const float *, const float *, Epilogue, const float *, float *, float *)
 
+cdef extern from "conv_strassen.h" nogil:
+    ptrdiff_t conv_strassen_size(const Convolution *)
+    void c_forward_strassen "conv_forward_strassen"(
+        const Convolution *, const float *, const float *, Epilogue, const float *, float *, float *)
+
 cdef extern from "conv_depthwise.h" nogil:
     void c_depthwise_forward "depthwise_forward"(
         const Window *, ptrdiff_t, ptrdiff_t, ptrdiff_t, const float *, const float *, const float *, float *)
@@ -74,6 +79,8 @@ cdef extern from "conv_depthwise.h" nogil:
 
 ctypedef void (*ToMaps)(const Convolution *, const float *, const float *, const float *, float *, float *,
                         ptrdiff_t) noexcept nogil
+ctypedef void (*Fused)(const Convolution *, const float *, const float *, Epilogue, const float *, float *,
+                       float *) noexcept nogil
 ctypedef void (*ToWeights)(const Convolution *, const float *, const float *, float *, float *, ptrdiff_t) noexcept nogil
 
 
@@ -287,19 +294,29 @@ def conv_backward_weights_strips(const float[:, :, :, ::1] x, const float[:, :, 
         run_to_weights(c_backward_weights_strips, &conv, &x[0, 0, 0, 0], &dy[0, 0, 0, 0], &dw[0, 0, 0, 0], columns)
 
 
-def conv_forward_packed(const float[:, :, :, ::1] x, const float[:, :, :, ::1] w, const float[::1] scale,
-                        const float[::1] bias, const float[:, :, :, ::1] other, float[:, :, :, ::1] y, float[::1] work,
-                        *window_group_relu_slope):
+cdef int run_fused(Fused engine, ptrdiff_t (*size)(const Convolution *) noexcept nogil, const float[:, :, :, ::1] x,
+                   const float[:, :, :, ::1] w, const float[::1] scale, const float[::1] bias,
+                   const float[:, :, :, ::1] other, float[:, :, :, ::1] y, float[::1] work,
+                   tuple window_group_relu_slope) except -1:
     cdef Convolution conv = plane_convolution(x, w, y, window_group_relu_slope)
-    cdef const float *term = NULL
     cdef Epilogue epilogue = Epilogue(optional(scale), optional(bias), window_group_relu_slope[7],
                                       window_group_relu_slope[8])
-    roomy(work.shape[0], conv_packed_size(&conv))
+    cdef const float *term = NULL
+    roomy(work.shape[0], size(&conv))
     if y.size:
         if other is not None:
             term = &other[0, 0, 0, 0]
         with nogil:
-            c_forward_packed(&conv, &x[0, 0, 0, 0], &w[0, 0, 0, 0], epilogue, term, &y[0, 0, 0, 0], &work[0])
+            engine(&conv, &x[0, 0, 0, 0], &w[0, 0, 0, 0], epilogue, term, &y[0, 0, 0, 0], &work[0])
+    return 0
+
+
+def conv_forward_packed(x, w, scale, bias, other, y, work, *window_group_relu_slope):
+    run_fused(c_forward_packed, conv_packed_size, x, w, scale, bias, other, y, work, window_group_relu_slope)
+
+
+def conv_forward_strassen(x, w, scale, bias, other, y, work, *window_group_relu_slope):
+    run_fused(c_forward_strassen, conv_strassen_size, x, w, scale, bias, other, y, work, window_group_relu_slope)
 
 
 cdef Convolution nd_convolution(const float[:, :, ::1] x, const float[:, :, ::1] w, const float[:, :, ::1] y,

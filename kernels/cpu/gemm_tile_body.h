@@ -26,6 +26,8 @@ static void product_plain(ptrdiff_t k, ptrdiff_t blocks, const float *a, ptrdiff
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 
+enum { FETCHED = 16 }; /* terms of a block that are fetched ahead */
+
 __attribute__((target("avx2,fma"))) static void product_avx2(ptrdiff_t k, ptrdiff_t blocks, const float *a, ptrdiff_t lda,
                                                              ptrdiff_t a_step, const float *b, float *c, ptrdiff_t c_step,
                                                              int add)
@@ -36,7 +38,10 @@ __attribute__((target("avx2,fma"))) static void product_avx2(ptrdiff_t k, ptrdif
         for (int r = 0; r < BLOCK; r++)
             sum[r][0] = sum[r][1] = _mm256_setzero_ps();
         const float *left = a, *right = b;
+        for (int r = 0; r < BLOCK; r++)
+            __builtin_prefetch(c + r * PANEL, 1);
         for (ptrdiff_t t = 0; t < k; t++, left += lda, right += PANEL) {
+            __builtin_prefetch(left + FETCHED * lda);
             const __m256 low = _mm256_loadu_ps(right), high = _mm256_loadu_ps(right + 8);
 #pragma GCC unroll 6
             for (int r = 0; r < BLOCK; r++) {

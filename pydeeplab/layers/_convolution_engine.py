@@ -12,7 +12,7 @@ from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_columns import ColumnsEngine
 from pydeeplab.layers._convolution_cudnn import CudnnEngine, find_cudnn
 from pydeeplab.layers._convolution_implicit import ImplicitEngine, choose_without_strips
-from pydeeplab.layers._convolution_packed import PackedEngine
+from pydeeplab.layers._convolution_packed import PackedEngine, StrassenEngine, strassen_share
 from pydeeplab.layers._convolution_problem import Problem
 from pydeeplab.layers._convolution_winograd import TILES, WinogradEngine, winograd_applies, winograd_cost
 
@@ -30,6 +30,9 @@ MANY_FILTERS = 4
 COLUMN_COST, OUTPUT_COST = 21.0, 13.0
 """What making an element of the columns and storing an output cost, where a multiply-add of a large product costs 1;
 fitted to measurements."""
+
+WORTHWHILE = 0.98
+"""Share of what ``packed`` costs up to which the three times larger errors of ``strassen`` are worth it."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,9 @@ def choose_engine(
     Choice
         ``nd``: columns of any number of axes; ``im2col``: all columns of an image, then one product per group;
         ``gemm``: the image is its own columns; ``depthwise``: direct; ``strips``: columns a few pixels at a time;
-        ``packed``: columns made while they are packed; ``winograd``: products of transformed tiles; ``implicit``:
-        columns read from the image where the product needs them.
+        ``packed``: columns made while they are packed; ``strassen``: the same in seven products of halves;
+        ``winograd``: products of transformed tiles; ``implicit``: columns read from the image where the product needs
+        them.
     """
     window = problem.window
     if len(window.kernel) > 2:
@@ -95,6 +99,9 @@ def _choose_columns(problem: Problem, operation: str, lacking: Collection[str]) 
     if problem.batch * math.prod(problem.positions) <= FEW_POSITIONS:
         return Choice("im2col", f"at most {FEW_POSITIONS} output pixels")
     if operation == "forward" and problem.group == 1 and "conv_forward_packed" not in lacking:
+        share = 1 if "conv_forward_strassen" in lacking else strassen_share(problem)
+        if share < WORTHWHILE:
+            return Choice("strassen", f"seven products of halves in place of eight: {share:.0%} of what packed costs")
         return Choice("packed", "columns are made while they are packed")
     if problem.window.single:
         return Choice("gemm", "1 x 1, stride 1, no pad: the image is its own columns")
@@ -116,7 +123,9 @@ def make_engine(layer: Layer, problem: Problem, choice: Choice) -> ColumnsEngine
     if choice.name == "winograd":
         return WinogradEngine(layer, problem, choice.tile)
     if choice.name == "packed":
-        return PackedEngine(layer, problem, choice.name)
+        return PackedEngine(layer, problem)
+    if choice.name == "strassen":
+        return StrassenEngine(layer, problem)
     if choice.name == "cudnn":
         return CudnnEngine(layer, problem)
     if choice.name == "implicit":

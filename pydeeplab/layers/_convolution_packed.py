@@ -1,4 +1,4 @@
-"""Convolution as one matrix product whose columns are made while they are packed."""
+"""Convolution as one matrix product whose columns are made while they are packed, or as seven products of halves."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_columns import ColumnsEngine
-from pydeeplab.layers._convolution_problem import Epilogue
+from pydeeplab.layers._convolution_problem import Epilogue, Problem
 from pydeeplab.threads import get_num_threads
 
-__all__ = ["PackedEngine"]
+__all__ = ["PackedEngine", "StrassenEngine", "strassen_share"]
 
 PANEL, BLOCK, DEPTH = 16, 6, 256
 """Positions, outputs and terms that the product takes at a time."""
@@ -19,19 +20,58 @@ PANEL, BLOCK, DEPTH = 16, 6, 256
 STRIP_PRODUCTS = 2**16
 """Products that a thread keeps near, in strips of 4 to 16 panels."""
 
+HALF_PANELS, HALF_BLOCKS = 5, 22
+"""Most panels of each half of a strip, and blocks of each half of the outputs that are stored together."""
+
+MOST_FACTORS = 2**21
+"""Packed weights, 8 MB, beyond which seven products gain nothing: they come from far away."""
+
+
+def _filled(count: int, step: int) -> int:
+    return math.ceil(count / step) * step
+
+
+def _sizes(problem: Problem) -> tuple[int, int, int]:
+    """Outputs and terms of a group, and positions of an image."""
+    each = problem.channels // problem.group * problem.window.taps
+    return problem.outputs // problem.group, each, math.prod(problem.positions)
+
+
+def _cost(problem: Problem, products: int, column: int, gathered: int, output: int, weight: int) -> float:
+    """Multiply-adds and what is moved: by element of the columns, dearer if they are gathered, output and weight."""
+    outputs, depth, positions = _sizes(problem)
+    column += 0 if problem.window.single else gathered
+    return problem.batch * (products + positions * (column * depth + output * outputs)) + weight * outputs * depth
+
+
+def strassen_share(problem: Problem) -> float:
+    """The cost of the forward pass by `StrassenEngine` as a share of that by `PackedEngine`, fitted to measurements.
+
+    Infinite with groups, and where the packed weights are too large to stay near.
+    """
+    outputs, depth, positions = _sizes(problem)
+    if problem.group > 1 or 7 * outputs * depth > 4 * MOST_FACTORS:
+        return math.inf
+    whole = _filled(outputs, BLOCK) * depth * _filled(positions, PANEL)
+    halves = _filled(outputs, 2 * BLOCK) * _filled(depth, 2) * _filled(positions, 2 * PANEL) // 8
+    return _cost(problem, 7 * halves, 17, 14, 23, 62) / _cost(problem, whole, 15, 9, 17, 42)
+
 
 class PackedEngine(ColumnsEngine):
     """Runs the forward pass of one `Problem`; the others through columns."""
 
     takes_sums = True
 
+    def __init__(self, layer: Layer, problem: Problem, name: str = "packed"):
+        super().__init__(layer, problem, name)
+        self._forward = getattr(self._kernels, f"conv_forward_{name}")
+
     @property
     def _room(self) -> int:
-        p = self._problem
-        depth = p.channels // p.group * p.window.taps
-        outputs = math.ceil(p.outputs / p.group / BLOCK) * BLOCK
+        outputs, depth, _ = _sizes(self._problem)
+        outputs = _filled(outputs, BLOCK)
         strip = PANEL * max(4, min(16, STRIP_PRODUCTS // (outputs * PANEL)))
-        return p.group * outputs * depth + get_num_threads() * strip * (min(depth, DEPTH) + outputs)
+        return self._problem.group * outputs * depth + get_num_threads() * strip * (min(depth, DEPTH) + 1 + outputs)
 
     def image_to_map(
         self,
@@ -45,4 +85,19 @@ class PackedEngine(ColumnsEngine):
         other = None if last.other is None else self._map(last.other)
         arrays = self._image(x), self._weights(w), last.scale, last.shift_with(bias), other, self._map(y)
         work = self._workspace.get(self._room)
-        self._kernels.conv_forward_packed(*arrays, work, *self._plane, self._problem.group, last.relu, last.slope)
+        self._forward(*arrays, work, *self._plane, self._problem.group, last.relu, last.slope)
+
+
+class StrassenEngine(PackedEngine):
+    """Runs the forward pass of one `Problem` as seven products in place of eight."""
+
+    def __init__(self, layer: Layer, problem: Problem):
+        super().__init__(layer, problem, "strassen")
+
+    @property
+    def _room(self) -> int:
+        outputs, depth, _ = _sizes(self._problem)
+        blocks, half = math.ceil(outputs / (2 * BLOCK)), math.ceil(depth / 2)
+        kept = min(blocks, HALF_BLOCKS) if half <= DEPTH else blocks
+        thread = HALF_PANELS * PANEL * (min(half, DEPTH) + 1 + BLOCK * kept)
+        return 7 * (self._problem.group * blocks * _filled(half * BLOCK, 8) + get_num_threads() * thread)

@@ -272,6 +272,12 @@ def test_engine_choice(requested: str, given: Problem, expected: str) -> None:
         (problem(64, channels=64, pad=3), "forward", "winograd 6"),
         (problem(64, channels=64, pad=3), "backward_data", "strips 0"),
         (problem(64, channels=64, kernel=1), "backward_weights", "gemm 0"),
+        (problem(256, channels=1024, kernel=1), "forward", "strassen 0"),
+        (problem(1024, channels=256, kernel=1, size=33), "forward", "strassen 0"),
+        (problem(256, channels=64, kernel=1, size=129), "forward", "packed 0"),
+        (problem(21, channels=1024, kernel=1), "forward", "packed 0"),
+        (problem(2048, channels=1024, kernel=1), "forward", "packed 0"),
+        (problem(512, channels=512, group=2, kernel=1), "forward", "gemm 0"),
     ],
 )
 def test_engine_choice_follows_the_costs(given: Problem, operation: str, expected: str) -> None:
@@ -280,9 +286,10 @@ def test_engine_choice_follows_the_costs(given: Problem, operation: str, expecte
 
 
 def test_a_backend_that_lacks_kernels_has_other_engines() -> None:
-    kernels = ["winograd_forward", "conv_forward_packed", "conv_forward_strips"]
-    names = [choose_engine("DEFAULT", problem(), lacking=kernels[:n]).name for n in range(4)]
-    assert names == ["winograd", "packed", "strips", "im2col"]
+    kernels = ["winograd_forward", "conv_forward_strassen", "conv_forward_packed", "conv_forward_strips"]
+    given = problem(256, channels=256)
+    names = [choose_engine("DEFAULT", given, lacking=kernels[:n]).name for n in range(5)]
+    assert names == ["winograd", "strassen", "packed", "strips", "im2col"]
 
 
 def test_layer_engine_overrides_the_net() -> None:

@@ -15,6 +15,11 @@ CONVOLUTION = "scratch columns[*], " + WINDOW + ", int group"
 ND = "scratch columns[*], in host geometry[A,G]:int32, int group"
 
 FORWARD = "in x[N,C,H,W], in w[O,I,R,S], in? bias[O], out y[N,O,P,Q], "
+FUSED = (
+    "in x[N,C,H,W], in w[O,I,R,S], in? scale[O], in? bias[O], in? other[N,O,P,Q], out y[N,O,P,Q], scratch work[*], "
+    + WINDOW
+    + ", int group, bool relu, float slope"
+)
 BACKWARD_DATA = "in dy[N,O,P,Q], in w[O,I,R,S], in? bias[C], out dx[N,C,H,W], "
 BACKWARD_WEIGHTS = "in x[N,C,H,W], in dy[N,O,P,Q], inout dw[O,I,R,S], "
 
@@ -87,11 +92,16 @@ KERNELS = [
     ),
     kernel(
         "conv_forward_packed",
-        "in x[N,C,H,W], in w[O,I,R,S], in? scale[O], in? bias[O], in? other[N,O,P,Q], out y[N,O,P,Q], scratch work[*], "
-        + WINDOW
-        + ", int group, bool relu, float slope",
+        FUSED,
         source="y = act(scale conv(x, w) + bias + other), act(v) = max(v, 0) + slope min(v, 0) if relu, else v; "
         "columns are made while they are packed for the product; other may be y",
+    ),
+    kernel(
+        "conv_forward_strassen",
+        FUSED,
+        source="conv_forward_packed as products of halves, seven in place of eight: Strassen 1969, Winograd 1971",
+        variant_of="conv_forward_packed",
+        only="cpu",
     ),
     kernel(
         "conv_backward_data_implicit",

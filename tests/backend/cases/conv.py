@@ -81,6 +81,8 @@ PLANES = [
 ]
 DEEP = [
     Geometry("1x1-deep", (9, 8), (1, 1), (1, 1), (0, 0), (1, 1), channels=301, outputs=130),
+    Geometry("1x1-odd-depth", (12, 17), (1, 1), (1, 1), (0, 0), (1, 1), batch=1, channels=519, outputs=30),
+    Geometry("1x1-many-outputs", (17, 21), (1, 1), (1, 1), (0, 0), (1, 1), batch=1, channels=9, outputs=279),
     Geometry("1x1-whole-panels", (16, 18), (1, 1), (1, 1), (0, 0), (1, 1), channels=40, outputs=20),
     Geometry("3x3-deep", (9, 13), (3, 3), (2, 2), (1, 1), (1, 1), batch=1, channels=60, outputs=25),
 ]
@@ -145,7 +147,7 @@ def _packed(relu: bool, slope: float, sums: bool = False) -> list[Case]:
             x, w, bias, y = _forward(g, r)
             scale = r.uniform(0.5, 2, g.outputs) if relu else None
             other = r.real(*y.shape) if sums else None
-            return [x, w, scale, bias, other, y, r.scratch(2**19), *g.window, g.group, relu, slope]
+            return [x, w, scale, bias, other, y, r.scratch(2**20), *g.window, g.group, relu, slope]
 
         return make
 

@@ -1,0 +1,224 @@
+#include "conv_strassen.h"
+
+#include <omp.h>
+
+#include "conv_strip.h"
+#include "simd.h"
+
+enum {
+    PRODUCTS = 7,
+    PAIR = 2 * PANEL,    /* positions: a panel of the left half and one of the right */
+    WIDEST_PAIRS = 5,    /* of a strip */
+    BLOCKS_AT_ONCE = 22, /* of each half of the outputs */
+    AHEAD = 4,           /* outputs whose places are fetched ahead */
+};
+
+/* made [outputs, positions] = weights [outputs, depth] times columns [depth, positions], for each group. With halves
+ *
+ *   weights = [a b; c d]   columns = [e f; g h]
+ *
+ * where missing rows and columns are zero, the products are those of `sum_weights` and `sum_columns`. */
+typedef struct {
+    const Window *window;
+    ptrdiff_t batch, groups, outputs, depth, channels; /* outputs and channels of a group */
+    ptrdiff_t half, blocks, lower;                     /* terms of a half; blocks of outputs, which the lower may have less of */
+    ptrdiff_t kept;                                    /* blocks whose products are in memory at a time */
+    ptrdiff_t block_step, factor_step;                 /* of packed weights */
+    ptrdiff_t panel_step, column_step;                 /* of packed columns; a line more than needed, as in conv_packed.c */
+    ptrdiff_t made_step, product_step;                 /* of products, per panel and per product */
+    ptrdiff_t pairs, strip, strips;                    /* of all positions, at most of a strip, strips */
+} Plan;
+
+static Plan make_plan(const Convolution *conv)
+{
+    Plan p = {.window = &conv->window, .batch = conv->batch, .groups = conv->groups};
+    p.outputs = conv->outputs / conv->groups;
+    p.channels = conv->channels / conv->groups;
+    p.depth = p.channels * conv->window.taps;
+    p.half = over(p.depth, 2);
+    p.blocks = over(p.outputs, 2 * BLOCK);
+    p.lower = over(p.outputs, BLOCK) - p.blocks;
+    p.kept = p.half <= DEPTH ? least(BLOCKS_AT_ONCE, p.blocks) : p.blocks;
+    p.pairs = over(conv->window.positions, PAIR);
+    p.strips = count_strips(p.batch * p.groups, p.pairs, WIDEST_PAIRS);
+    p.strip = over(p.pairs, p.strips);
+    p.block_step = over(p.half * BLOCK, LANES) * LANES;
+    p.factor_step = p.blocks * p.block_step;
+    p.panel_step = (least(DEPTH, p.half) + 1) * PANEL;
+    p.column_step = p.strip * p.panel_step;
+    p.made_step = p.kept * BLOCK * PANEL;
+    p.product_step = p.strip * p.made_step;
+    return p;
+}
+
+static ptrdiff_t weights_size(const Plan *p) { return p->groups * PRODUCTS * p->factor_step; }
+static ptrdiff_t thread_size(const Plan *p) { return PRODUCTS * (p->column_step + p->product_step); }
+
+ptrdiff_t conv_strassen_size(const Convolution *conv)
+{
+    const Plan p = make_plan(conv);
+    return weights_size(&p) + omp_get_max_threads() * thread_size(&p);
+}
+
+/* The left factors of `n` weights, and of some more up to a whole vector, which lie one after the other in each part. */
+VECTORISED static void sum_weights(const float (*parts)[TERMS_AT_ONCE * BLOCK], ptrdiff_t n, float *to, ptrdiff_t step)
+{
+    for (ptrdiff_t i = 0; i < n; i += LANES, to += LANES) {
+        const Vector a = AT(parts[0] + i), b = AT(parts[1] + i), c = AT(parts[2] + i), d = AT(parts[3] + i);
+        const Vector lower = c + d, others = lower - a;
+        AT(to) = a;
+        AT(to + step) = b;
+        AT(to + 2 * step) = b - others;
+        AT(to + 3 * step) = d;
+        AT(to + 4 * step) = lower;
+        AT(to + 5 * step) = others;
+        AT(to + 6 * step) = a - c;
+    }
+}
+
+/* The right factors of one term in the upper and one in the lower half, at `pairs` pairs of panels. */
+VECTORISED static void sum_columns(const float *upper, const float *lower, ptrdiff_t pairs, float *to, ptrdiff_t panel_step,
+                                   ptrdiff_t step)
+{
+    for (ptrdiff_t q = 0; q < pairs; q++, upper += PAIR, lower += PAIR, to += panel_step)
+        for (int j = 0; j < PANEL; j += LANES) {
+            const Vector e = AT(upper + j), f = AT(upper + PANEL + j), g = AT(lower + j), h = AT(lower + PANEL + j);
+            const Vector right = h - f, others = right + e;
+            AT(to + j) = e;
+            AT(to + step + j) = g;
+            AT(to + 2 * step + j) = h;
+            AT(to + 3 * step + j) = others - g;
+            AT(to + 4 * step + j) = f - e;
+            AT(to + 5 * step + j) = others;
+            AT(to + 6 * step + j) = right;
+        }
+}
+
+/* The values of an output of the upper and one of the lower half, from their products at `pairs` panels. */
+VECTORISED static void sum_products(const float *products, ptrdiff_t panel_step, ptrdiff_t step, ptrdiff_t pairs, float *upper,
+                                    float *lower)
+{
+    for (ptrdiff_t q = 0; q < pairs; q++, products += panel_step, upper += PAIR, lower += PAIR)
+        for (int j = 0; j < PANEL; j += LANES) {
+            const float *from = products + j;
+            const Vector first = AT(from), fifth = AT(from + 4 * step);
+            const Vector some = first + AT(from + 5 * step), more = some + AT(from + 6 * step);
+            AT(upper + j) = first + AT(from + step);
+            AT(upper + PANEL + j) = some + fifth + AT(from + 2 * step);
+            AT(lower + j) = more - AT(from + 3 * step);
+            AT(lower + PANEL + j) = more + fifth;
+        }
+}
+
+static void pack_block(const Plan *p, const float *w, const float *scale, ptrdiff_t unit, float *packed)
+{
+    const ptrdiff_t group = unit / p->blocks, block = unit % p->blocks, first = group * p->outputs;
+    const Weights weights = {w + first * p->depth, scale ? scale + first : NULL, p->outputs, p->depth};
+    float *to = packed + group * PRODUCTS * p->factor_step + block * p->block_step, parts[4][TERMS_AT_ONCE * BLOCK];
+    for (ptrdiff_t k = 0; k < p->half; k += TERMS_AT_ONCE) {
+        const ptrdiff_t count = least(TERMS_AT_ONCE, p->half - k);
+        for (int i = 0; i < 4; i++)
+            weights_block(&weights, (block + i / 2 * p->blocks) * BLOCK, k + i % 2 * p->half, count, parts[i]);
+        sum_weights((const float(*)[TERMS_AT_ONCE * BLOCK])parts, count * BLOCK, to + k * BLOCK, p->factor_step);
+    }
+}
+
+/* Terms k..k + count of both halves at positions begin..end. */
+static void pack_columns(const Plan *p, const float *image, ptrdiff_t k, ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end,
+                         float *columns)
+{
+    static const float nothing[WIDEST_PAIRS * PAIR];
+    float upper[WIDEST_PAIRS * PAIR], lower[WIDEST_PAIRS * PAIR];
+    const ptrdiff_t pairs = over(end - begin, PAIR), room = pairs * PAIR;
+    for (ptrdiff_t t = k; t < k + count; t++, columns += PANEL)
+        sum_columns(columns_line(p->window, image, t, begin, end, room, upper),
+                    t + p->half < p->depth ? columns_line(p->window, image, t + p->half, begin, end, room, lower) : nothing,
+                    pairs, columns, p->panel_step, p->column_step);
+}
+
+/* All products over terms k..k + count of `some` blocks from `first` on; two of them are for the lower half alone. */
+static void multiply_halves(const Plan *p, PanelProduct multiply, const float *weights, const float *columns, ptrdiff_t pairs,
+                            ptrdiff_t k, ptrdiff_t count, ptrdiff_t first, ptrdiff_t some, float *products)
+{
+    for (ptrdiff_t block = 0; block < some; block += BLOCKS_AT_ONCE)
+        for (int i = 0; i < PRODUCTS; i++) {
+            const ptrdiff_t end = i == 3 || i == 6 ? least(some, p->lower - first) : some;
+            for (ptrdiff_t q = 0; q < pairs; q++)
+                multiply(count, least(BLOCKS_AT_ONCE, end - block),
+                         weights + i * p->factor_step + (first + block) * p->block_step + k * BLOCK, BLOCK, p->block_step,
+                         columns + i * p->column_step + q * p->panel_step,
+                         products + i * p->product_step + q * p->made_step + block * BLOCK * PANEL, BLOCK * PANEL, k > 0);
+        }
+}
+
+/* Where the values of a strip go: `made` and `other` point to the first output of its image and group. */
+typedef struct {
+    Epilogue epilogue; /* its bias is that of the group */
+    const float *other;
+    float *made;
+    ptrdiff_t begin, end;
+} Target;
+
+static void store_output(const Plan *p, const Target *to, ptrdiff_t output, const float *values)
+{
+    const ptrdiff_t place = output * p->window->positions + to->begin;
+    const float *later = to->made + place + AHEAD * p->window->positions;
+    for (ptrdiff_t j = 0; j < to->end - to->begin; j += PANEL)
+        __builtin_prefetch(later + j, 1);
+    store_line(values, PANEL, to->other ? to->other + place : NULL, to->made + place, to->end - to->begin,
+               to->epilogue.bias ? to->epilogue.bias[output] : 0.0f, to->epilogue.relu, to->epilogue.slope);
+}
+
+static void store_products(const Plan *p, const Target *to, ptrdiff_t first, ptrdiff_t some, const float *products)
+{
+    float upper[WIDEST_PAIRS * PAIR], lower[WIDEST_PAIRS * PAIR];
+    for (ptrdiff_t r = 0; r < some * BLOCK; r++) {
+        const ptrdiff_t output = first * BLOCK + r, second = output + p->blocks * BLOCK;
+        sum_products(products + r * PANEL, p->made_step, p->product_step, over(to->end - to->begin, PAIR), upper, lower);
+        if (output < p->outputs)
+            store_output(p, to, output, upper);
+        if (second < p->outputs)
+            store_output(p, to, second, lower);
+    }
+}
+
+static void make_strip(const Plan *p, PanelProduct multiply, const float *image, const float *weights, const Target *to,
+                       float *columns)
+{
+    float *products = columns + PRODUCTS * p->column_step;
+    const ptrdiff_t pairs = over(to->end - to->begin, PAIR);
+    for (ptrdiff_t first = 0; first < p->blocks; first += p->kept) {
+        const ptrdiff_t some = least(p->kept, p->blocks - first);
+        for (ptrdiff_t k = 0; k < p->half; k += DEPTH) {
+            const ptrdiff_t count = least(DEPTH, p->half - k);
+            if (first == 0)
+                pack_columns(p, image, k, count, to->begin, to->end, columns);
+            multiply_halves(p, multiply, weights, columns, pairs, k, count, first, some, products);
+        }
+        store_products(p, to, first, some, products);
+    }
+}
+
+void conv_forward_strassen(const Convolution *conv, const float *x, const float *w, Epilogue epilogue, const float *other,
+                           float *y, float *scratch)
+{
+    const Plan p = make_plan(conv);
+    const PanelProduct multiply = panel_product();
+    float *owned = scratch + weights_size(&p);
+#pragma omp parallel
+    {
+#pragma omp for schedule(static)
+        for (ptrdiff_t unit = 0; unit < p.groups * p.blocks; unit++)
+            pack_block(&p, w, epilogue.scale, unit, scratch);
+#pragma omp for schedule(dynamic)
+        for (ptrdiff_t unit = 0; unit < p.batch * p.groups * p.strips; unit++) {
+            const ptrdiff_t image = unit / p.strips, strip = unit % p.strips, group = image % p.groups;
+            const ptrdiff_t place = image * p.outputs * p.window->positions;
+            Target to = {epilogue, other ? other + place : NULL, y + place, strip * p.pairs / p.strips * PAIR,
+                         least((strip + 1) * p.pairs / p.strips * PAIR, p.window->positions)};
+            to.epilogue.bias = epilogue.bias ? epilogue.bias + group * p.outputs : NULL;
+            make_strip(&p, multiply, x + image * p.channels * p.window->pixels, scratch + group * PRODUCTS * p.factor_step,
+                       &to, owned + omp_get_thread_num() * thread_size(&p));
+        }
+    }
+}

@@ -68,6 +68,29 @@ VECTORISED static void slice_piece(const float *values, ptrdiff_t p, const int32
     }
 }
 
+/* The same for one column. */
+INLINE void slice_column(const float *values, const int32_t *vertex, const float *weight, ptrdiff_t begin, ptrdiff_t end,
+                         const int k, float *y)
+{
+    for (ptrdiff_t n = begin; n < end; n++) {
+        float sum = 0;
+#pragma GCC unroll 6
+        for (int c = 0; c < k; c++)
+            sum += weight[n * k + c] * values[vertex[n * k + c]];
+        y[n] = sum;
+    }
+}
+
+static void slice_one(const float *values, const int32_t *vertex, const float *weight, ptrdiff_t begin, ptrdiff_t end,
+                      int k, float *y)
+{
+    switch (k) {
+    case 3: slice_column(values, vertex, weight, begin, end, 3, y); break;
+    case 6: slice_column(values, vertex, weight, begin, end, 6, y); break;
+    default: slice_column(values, vertex, weight, begin, end, k, y);
+    }
+}
+
 /* The first vertex whose entries begin at or after `entry`. */
 static ptrdiff_t vertex_of(const int32_t *start, ptrdiff_t m, ptrdiff_t entry)
 {
@@ -117,8 +140,13 @@ void lattice_slice(const float *values, ptrdiff_t p, const int32_t *vertex, cons
     enum { PIECE = 1024 };
     const ptrdiff_t pieces = (n + PIECE - 1) / PIECE;
 #pragma omp parallel for schedule(dynamic) if (pieces > 1)
-    for (ptrdiff_t i = 0; i < pieces; i++)
-        slice_piece(values, p, vertex, weight, i * PIECE, (i + 1) * PIECE < n ? (i + 1) * PIECE : n, k, y);
+    for (ptrdiff_t i = 0; i < pieces; i++) {
+        const ptrdiff_t begin = i * PIECE, end = begin + PIECE < n ? begin + PIECE : n;
+        if (p == 1)
+            slice_one(values, vertex, weight, begin, end, k, y);
+        else
+            slice_piece(values, p, vertex, weight, begin, end, k, y);
+    }
 }
 
 VECTORISED static void scale_piece(const float *sum, ptrdiff_t n, float factor, float *scale)

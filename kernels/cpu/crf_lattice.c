@@ -92,33 +92,57 @@ VECTORISED static void locate(const float *feature, const float *factor, int d, 
     }
 }
 
-/* The corners of one point: packed keys and weights. Corner c + 1 is corner c moved by one in every coordinate, less
- * d + 1 in the coordinate of rank d - c. */
-INLINE void corners(const Simplices *s, int i, const int d, const int words, uint64_t *key, float *weight)
+/* The corners of a block of points: weights, and keys in halves of words (two coordinates each). */
+typedef struct {
+    float weight[MAX_CORNERS][BLOCK];
+    uint32_t half[MAX_CORNERS][2 * MAX_WORDS][BLOCK];
+} Corners;
+
+/* The coordinate j of corner c of point i, biased: each corner is one more than the last one in every coordinate, less
+ * d + 1 in the coordinate of rank d + 1 - c. */
+INLINE uint32_t coordinate(const Simplices *s, const int d, int c, int j, int i)
 {
-    int by_rank[MAX_CORNERS] = {0};
-    float excess[MAX_CORNERS] = {0};
-    for (int j = 0; j <= d; j++) {
-        by_rank[s->rank[j][i]] = j;
-        excess[s->rank[j][i]] = s->excess[j][i];
+    return (uint32_t)((int32_t)s->origin[j][i] + 32768 + c - (s->rank[j][i] > d - c ? d + 1 : 0));
+}
+
+INLINE void corners_in(const Simplices *s, const int d, const int words, Corners *to)
+{
+    float by_rank[MAX_CORNERS][BLOCK];
+    for (int r = 0; r <= d; r++) {
+        for (int i = 0; i < BLOCK; i++)
+            by_rank[r][i] = 0;
+        for (int j = 0; j <= d; j++)
+            for (int i = 0; i < BLOCK; i++)
+                by_rank[r][i] += s->rank[j][i] == r ? s->excess[j][i] : 0.0f;
     }
-    for (int w = 0; w < words; w++)
-        key[w] = 0;
-    for (int j = 0; j < d; j++)
-        key[j / 4] += (uint64_t)((int32_t)s->origin[j][i] + 32768) * lane(j);
-    for (int c = 1; c <= d; c++) {
-        uint64_t *to = key + c * words;
-        for (int w = 0; w < words; w++) {
-            const int lanes = d - 4 * w < 4 ? d - 4 * w : 4;
-            to[w] = to[w - words] + (0x0001000100010001u >> (16 * (4 - lanes)));
-        }
-        const int wrapped = by_rank[d + 1 - c];
-        if (wrapped < d)
-            to[wrapped / 4] -= (uint64_t)(d + 1) * lane(wrapped);
-    }
-    weight[0] = excess[d] + (1.0f - excess[0]);
+    for (int i = 0; i < BLOCK; i++)
+        to->weight[0][i] = by_rank[d][i] + (1.0f - by_rank[0][i]);
     for (int c = 1; c <= d; c++)
-        weight[c] = excess[d - c] - excess[d - c + 1];
+        for (int i = 0; i < BLOCK; i++)
+            to->weight[c][i] = by_rank[d - c][i] - by_rank[d - c + 1][i];
+    for (int c = 0; c <= d; c++)
+        for (int h = 0; h < 2 * words; h++) {
+            const int j = 2 * h;
+            for (int i = 0; i < BLOCK; i++)
+                to->half[c][h][i] = j < d ? coordinate(s, d, c, j, i) : 0;
+            for (int i = 0; i < BLOCK && j + 1 < d; i++)
+                to->half[c][h][i] |= coordinate(s, d, c, j + 1, i) << 16;
+        }
+}
+
+VECTORISED static void corners(const Simplices *s, int d, Corners *to)
+{
+    switch (d) {
+    case 2: corners_in(s, 2, 1, to); break;
+    case 5: corners_in(s, 5, 2, to); break;
+    default: corners_in(s, d, (d + 3) / 4, to);
+    }
+}
+
+INLINE void corner_key(const Corners *s, int c, int i, const int words, uint64_t *key)
+{
+    for (int w = 0; w < words; w++)
+        key[w] = s->half[c][2 * w][i] | (uint64_t)s->half[c][2 * w + 1][i] << 32;
 }
 
 INLINE int embed_in(const float *feature, const float *factor, ptrdiff_t n, const int d, const int words, Table *table,
@@ -126,8 +150,9 @@ INLINE int embed_in(const float *feature, const float *factor, ptrdiff_t n, cons
 {
     const int k = d + 1;
     Simplices simplices;
+    Corners corner;
     float transposed[LATTICE_MAX_DIMENSION * BLOCK];
-    uint64_t key[BLOCK * MAX_CORNERS * MAX_WORDS], hash[BLOCK * MAX_CORNERS];
+    uint64_t key[MAX_WORDS], hash[BLOCK * MAX_CORNERS];
     for (ptrdiff_t begin = 0; begin < n; begin += BLOCK) {
         const int count = n - begin < BLOCK ? (int)(n - begin) : BLOCK;
         for (int j = 0; j < d; j++)
@@ -136,18 +161,22 @@ INLINE int embed_in(const float *feature, const float *factor, ptrdiff_t n, cons
         locate(transposed, factor, d, &simplices);
         if (simplices.outside)
             return LATTICE_OUT_OF_RANGE;
+        corners(&simplices, d, &corner);
         for (int i = 0; i < count; i++)
-            corners(&simplices, i, d, words, key + i * k * words, weight + (begin + i) * k);
-        for (int e = 0; e < count * k; e++) {
-            hash[e] = hash_key(key + e * words, words);
-            table_prefetch(table, hash[e], words);
-        }
-        for (int e = 0; e < count * k; e++) {
-            const ptrdiff_t number = table_number(table, key + e * words, hash[e], words);
-            if (number < 0)
-                return LATTICE_NO_MEMORY;
-            vertex[begin * k + e] = (int32_t)number;
-        }
+            for (int c = 0; c < k; c++) {
+                weight[(begin + i) * k + c] = corner.weight[c][i];
+                corner_key(&corner, c, i, words, key);
+                hash[i * k + c] = hash_key(key, words);
+                table_prefetch(table, hash[i * k + c], words);
+            }
+        for (int i = 0; i < count; i++)
+            for (int c = 0; c < k; c++) {
+                corner_key(&corner, c, i, words, key);
+                const ptrdiff_t number = table_number(table, key, hash[i * k + c], words);
+                if (number < 0)
+                    return LATTICE_NO_MEMORY;
+                vertex[(begin + i) * k + c] = (int32_t)number;
+            }
     }
     return 0;
 }

@@ -12,16 +12,34 @@
 
 enum { PIECE = 1024, BLOCK = 32 };
 
+INLINE void join_points(const int32_t *vertex, const float *weight, const float *scale, ptrdiff_t begin, ptrdiff_t end,
+                        const int k, int32_t *all_vertex, float *all_weight, int t, int base, float factor)
+{
+    for (ptrdiff_t i = begin; i < end; i++) {
+        const float times = scale ? scale[i] : 1.0f;
+#pragma GCC unroll 6
+        for (int c = 0; c < k; c++) {
+            all_vertex[i * t + c] = vertex[i * k + c] + base;
+            all_weight[i * t + c] = weight[i * k + c] * factor * times;
+        }
+    }
+}
+
+static void join_piece(const int32_t *vertex, const float *weight, const float *scale, ptrdiff_t begin, ptrdiff_t end,
+                       int k, int32_t *restrict all_vertex, float *restrict all_weight, int t, int base, float factor)
+{
+    switch (k) {
+    case 3: join_points(vertex, weight, scale, begin, end, 3, all_vertex, all_weight, t, base, factor); break;
+    case 6: join_points(vertex, weight, scale, begin, end, 6, all_vertex, all_weight, t, base, factor); break;
+    default: join_points(vertex, weight, scale, begin, end, k, all_vertex, all_weight, t, base, factor);
+    }
+}
+
 void crf_join(const int32_t *vertex, const float *weight, const float *scale, ptrdiff_t n, int k, int32_t *all_vertex,
               float *all_weight, int t, int column, int base, float factor)
 {
-    FOR_PIECES(n, begin, end, for (ptrdiff_t i = begin; i < end; i++) {
-        const float times = scale ? scale[i] : 1.0f;
-        for (int c = 0; c < k; c++) {
-            all_vertex[i * t + column + c] = vertex[i * k + c] + base;
-            all_weight[i * t + column + c] = weight[i * k + c] * factor * times;
-        }
-    });
+    FOR_PIECES(n, begin, end, join_piece(vertex, weight, scale, begin, end, k, all_vertex + column, all_weight + column, t,
+                                         base, factor););
 }
 
 /* columns[i * p + j] is the weight of value i in result j. */

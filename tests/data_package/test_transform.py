@@ -111,6 +111,9 @@ def test_mean_image(tmp_path: Path, crop: str) -> None:
     np.testing.assert_allclose(data, expected[:, :, ::-1], rtol=1e-6)
     with pytest.raises(DataError, match="they must be equal"):
         apply(a, Draws(), IMAGE[:-1], LABEL[:-1])
+    padded = augmenter(f'mean_file: "{tmp_path}/mean.binaryproto" crop_size: 10', pad=True)
+    with pytest.raises(DataError, match="padded pixels have no mean"):
+        padded.window(IMAGE, Draws())
 
 
 def test_planes_as_in_a_database() -> None:

@@ -5,7 +5,7 @@
 
 enum {
     CHANNELS_AT_ONCE = 32,  /* of the filters that one thread transforms */
-    CHANNELS_SUMMED = 512,  /* by one product: the longer, the more of the tiles is fetched ahead */
+    CHANNELS_SUMMED = 128,  /* by one product: a panel of tiles and the next one share the nearest cache */
     CHANNELS_AHEAD = 8,     /* of filters that are fetched while others are transformed */
     CHANNELS_IN_TURN = 4,   /* whose tiles one thread transforms */
 };
@@ -96,17 +96,31 @@ static void transform_filters(const Pass *pass, Span outputs, Span channels, ptr
         memcpy(to + (end - 1) * BLOCK + v * plan->filter_step, last + v * LANES, BLOCK * sizeof(float));
 }
 
-/* One value's products with the panels begin..end: sums over the channels at hand. */
+/* One value's products with one panel: sums over `count` channels from `k` on of those at hand. Meanwhile the next panel is
+ * fetched. */
+static void multiply_panel(const Plan *plan, Span outputs, Span channels, ptrdiff_t k, ptrdiff_t count, ptrdiff_t value,
+                           ptrdiff_t panel)
+{
+    const ptrdiff_t at = panel * plan->rows.values + value, blocks = parts_of(outputs.count, BLOCK);
+    const float *filters = filters_of(plan, channels) + value * plan->filter_step + k * BLOCK;
+    const float *tiles = tiles_of(plan, channels) + at * plan->tile_step + k * PANEL;
+    const float *next = tiles + plan->rows.values * plan->tile_step;
+    float *products = products_of(plan) + at * plan->product_step;
+    for (ptrdiff_t i = 0; i < blocks; i += 2) {
+        const ptrdiff_t some = least(2, blocks - i);
+        for (ptrdiff_t t = i * count / blocks; t < (i + some) * count / blocks; t++)
+            __builtin_prefetch(next + t * PANEL);
+        multiply_in_runs(plan->multiply, count, some, filters + i * plan->block_step, BLOCK, plan->block_step, tiles,
+                         products + i * BLOCK * PANEL, BLOCK * PANEL, channels.begin + k > 0);
+    }
+}
+
+/* The same with all channels at hand and the panels begin..end. */
 static void multiply_value(const Plan *plan, Span outputs, Span channels, ptrdiff_t value, ptrdiff_t begin, ptrdiff_t end)
 {
     for (ptrdiff_t k = 0; k < channels.count; k += CHANNELS_SUMMED)
-        for (ptrdiff_t panel = begin; panel < end; panel++) {
-            const ptrdiff_t at = panel * plan->rows.values + value;
-            multiply_in_runs(plan->multiply, least(CHANNELS_SUMMED, channels.count - k), parts_of(outputs.count, BLOCK),
-                             filters_of(plan, channels) + value * plan->filter_step + k * BLOCK, BLOCK, plan->block_step,
-                             tiles_of(plan, channels) + at * plan->tile_step + k * PANEL, products_of(plan) + at * plan->product_step,
-                             BLOCK * PANEL, channels.begin + k > 0);
-        }
+        for (ptrdiff_t panel = begin; panel < end; panel++)
+            multiply_panel(plan, outputs, channels, k, least(CHANNELS_SUMMED, channels.count - k), value, panel);
 }
 
 /* Output `place` of those at hand. */

@@ -3,12 +3,13 @@
 #include <omp.h>
 
 enum {
-    KEPT_FILTERS = 1 << 20, /* floats of transformed filters up to which all are kept */
-    SOME_OUTPUTS = 48,      /* at once, if that leaves room for all rows */
+    KEPT_FILTERS = 1 << 20,  /* floats of transformed filters up to which all are kept */
+    SOME_OUTPUTS = 48,       /* at once, if that leaves room for all rows */
     MANY_OUTPUTS = 96,
-    NEAR = 2 << 20,         /* floats of tiles and products that stay in the last cache */
-    OWN = 1 << 20,          /* the same where each thread has its own */
-    TURNS = 8,              /* parts per thread from which on threads work alone */
+    SOME_CHANNELS = 2 * RUN, /* at once; with fewer, threads would wait for each other more often */
+    NEAR = 2 << 20,          /* floats of tiles and products that stay in the last cache */
+    OWN = 1 << 20,           /* the same where each thread has its own */
+    TURNS = 8,               /* parts per thread from which on threads work alone */
 };
 
 /* Set all steps and sizes for the plan's parts; returns the floats used. With memory, set the pointers too. */
@@ -98,10 +99,10 @@ static void fill_panels(Plan *plan)
 static int choose_channels(Plan *plan, ptrdiff_t size)
 {
     const Winograd *p = plan->problem;
-    plan->channels_at_once = least(2 * RUN, p->channels);
+    plan->channels_at_once = least(SOME_CHANNELS, p->channels);
     const ptrdiff_t row = plan->rows.values * (plan->channels_at_once + p->outputs) * p->x.tiles;
     if (p->outputs <= SOME_OUTPUTS) {
-        grow_both(plan, p->outputs, least(plan->all_rows, most(NEAR / row, 1)), size);
+        grow_both(plan, p->outputs, least(plan->all_rows, most(2 * NEAR / row, 1)), size);
         if (plan->outputs_at_once == p->outputs)
             return 1;
     }

@@ -7,40 +7,41 @@
 
 enum {
     PRODUCTS = 7,
-    PAIR = 2 * PANEL,    /* positions: a panel of the left half and one of the right */
-    WIDEST_PAIRS = 5,    /* of a strip */
-    BLOCKS_AT_ONCE = 22, /* of each half of the outputs */
-    AHEAD = 4,           /* outputs whose places are fetched ahead */
+    PAIR = 2 * PANEL,       /* positions: a panel of the left half and one of the right */
+    WIDEST_PAIRS = 5,       /* of a strip */
+    BLOCKS_AT_ONCE = 22,    /* of each half of the outputs */
+    AHEAD = 4,              /* outputs whose places are fetched ahead */
+    MOST_FACTORS = 1 << 21, /* packed weights of a range of outputs: more would come from far away */
 };
 
-/* made [outputs, positions] = weights [outputs, depth] times columns [depth, positions], for each group. With halves
+/* made [outputs, positions] = weights [outputs, depth] times columns [depth, positions] for a range of a group's outputs. With
+ * halves
  *
  *   weights = [a b; c d]   columns = [e f; g h]
  *
  * where missing rows and columns are zero, the products are those of `sum_weights` and `sum_columns`. */
 typedef struct {
     const Window *window;
-    ptrdiff_t batch, groups, outputs, depth, channels; /* outputs and channels of a group */
-    ptrdiff_t half, blocks, lower;                     /* terms of a half; blocks of outputs, which the lower may have less of */
-    ptrdiff_t kept;                                    /* blocks whose products are in memory at a time */
-    ptrdiff_t block_step, factor_step;                 /* of packed weights */
-    ptrdiff_t panel_step, column_step;                 /* of packed columns; a line more than needed, as in conv_packed.c */
-    ptrdiff_t made_step, product_step;                 /* of products, per panel and per product */
-    ptrdiff_t pairs, strip, strips;                    /* of all positions, at most of a strip, strips */
+    ptrdiff_t depth, outputs;
+    ptrdiff_t half, blocks, lower;     /* terms of a half; blocks of outputs, which the lower may have less of */
+    ptrdiff_t kept;                    /* blocks whose products are in memory at a time */
+    ptrdiff_t block_step, factor_step; /* of packed weights */
+    ptrdiff_t panel_step, column_step; /* of packed columns; a line more than needed, as in conv_packed.c */
+    ptrdiff_t made_step, product_step; /* of products, per panel and per product */
+    ptrdiff_t pairs, strip, strips;    /* of all positions, at most of a strip, strips */
 } Plan;
 
+/* For as many outputs as a range can have. */
 static Plan make_plan(const Convolution *conv)
 {
-    Plan p = {.window = &conv->window, .batch = conv->batch, .groups = conv->groups};
-    p.outputs = conv->outputs / conv->groups;
-    p.channels = conv->channels / conv->groups;
-    p.depth = p.channels * conv->window.taps;
+    const ptrdiff_t outputs = conv->outputs / conv->groups;
+    Plan p = {.window = &conv->window, .depth = conv->channels / conv->groups * conv->window.taps};
     p.half = over(p.depth, 2);
-    p.blocks = over(p.outputs, 2 * BLOCK);
-    p.lower = over(p.outputs, BLOCK) - p.blocks;
+    p.blocks = over(outputs, over(PRODUCTS * p.half * over(outputs, 2), MOST_FACTORS) * 2 * BLOCK);
+    p.outputs = 2 * p.blocks * BLOCK;
     p.kept = p.half <= DEPTH ? least(BLOCKS_AT_ONCE, p.blocks) : p.blocks;
     p.pairs = over(conv->window.positions, PAIR);
-    p.strips = count_strips(p.batch * p.groups, p.pairs, WIDEST_PAIRS);
+    p.strips = count_strips(conv->batch, p.pairs, WIDEST_PAIRS);
     p.strip = over(p.pairs, p.strips);
     p.block_step = over(p.half * BLOCK, LANES) * LANES;
     p.factor_step = p.blocks * p.block_step;
@@ -51,7 +52,7 @@ static Plan make_plan(const Convolution *conv)
     return p;
 }
 
-static ptrdiff_t weights_size(const Plan *p) { return p->groups * PRODUCTS * p->factor_step; }
+static ptrdiff_t weights_size(const Plan *p) { return PRODUCTS * p->factor_step; }
 static ptrdiff_t thread_size(const Plan *p) { return PRODUCTS * (p->column_step + p->product_step); }
 
 ptrdiff_t conv_strassen_size(const Convolution *conv)
@@ -110,15 +111,13 @@ VECTORISED static void sum_products(const float *products, ptrdiff_t panel_step,
         }
 }
 
-static void pack_block(const Plan *p, const float *w, const float *scale, ptrdiff_t unit, float *packed)
+static void pack_block(const Plan *p, const Weights *weights, ptrdiff_t block, float *packed)
 {
-    const ptrdiff_t group = unit / p->blocks, block = unit % p->blocks, first = group * p->outputs;
-    const Weights weights = {w + first * p->depth, scale ? scale + first : NULL, p->outputs, p->depth};
-    float *to = packed + group * PRODUCTS * p->factor_step + block * p->block_step, parts[4][TERMS_AT_ONCE * BLOCK];
+    float *to = packed + block * p->block_step, parts[4][TERMS_AT_ONCE * BLOCK];
     for (ptrdiff_t k = 0; k < p->half; k += TERMS_AT_ONCE) {
         const ptrdiff_t count = least(TERMS_AT_ONCE, p->half - k);
         for (int i = 0; i < 4; i++)
-            weights_block(&weights, (block + i / 2 * p->blocks) * BLOCK, k + i % 2 * p->half, count, parts[i]);
+            weights_block(weights, (block + i / 2 * p->blocks) * BLOCK, k + i % 2 * p->half, count, parts[i]);
         sum_weights((const float(*)[TERMS_AT_ONCE * BLOCK])parts, count * BLOCK, to + k * BLOCK, p->factor_step);
     }
 }
@@ -144,16 +143,16 @@ static void multiply_halves(const Plan *p, PanelProduct multiply, const float *w
         for (int i = 0; i < PRODUCTS; i++) {
             const ptrdiff_t end = i == 3 || i == 6 ? least(some, p->lower - first) : some;
             for (ptrdiff_t q = 0; q < pairs; q++)
-                multiply(count, least(BLOCKS_AT_ONCE, end - block),
+                multiply(count, most(0, least(BLOCKS_AT_ONCE, end - block)),
                          weights + i * p->factor_step + (first + block) * p->block_step + k * BLOCK, BLOCK, p->block_step,
                          columns + i * p->column_step + q * p->panel_step,
                          products + i * p->product_step + q * p->made_step + block * BLOCK * PANEL, BLOCK * PANEL, k > 0);
         }
 }
 
-/* Where the values of a strip go: `made` and `other` point to the first output of its image and group. */
+/* Where the values of a strip go: `made`, `other` and the epilogue's bias begin at the plan's first output. */
 typedef struct {
-    Epilogue epilogue; /* its bias is that of the group */
+    Epilogue epilogue;
     const float *other;
     float *made;
     ptrdiff_t begin, end;
@@ -199,26 +198,41 @@ static void make_strip(const Plan *p, PanelProduct multiply, const float *image,
     }
 }
 
-void conv_forward_strassen(const Convolution *conv, const float *x, const float *w, Epilogue epilogue, const float *other,
-                           float *y, float *scratch)
+/* The outputs of a plan, of all images: `first` is the number of the first of them, x the first channel of their group. */
+static void make_outputs(const Plan *p, const Convolution *conv, const float *x, const float *w, Epilogue epilogue,
+                         const float *other, float *y, ptrdiff_t first, float *scratch)
 {
-    const Plan p = make_plan(conv);
     const PanelProduct multiply = panel_product();
-    float *owned = scratch + weights_size(&p);
+    const Weights weights = {w + first * p->depth, epilogue.scale ? epilogue.scale + first : NULL, p->outputs, p->depth};
+    float *owned = scratch + weights_size(p);
+    epilogue.bias = epilogue.bias ? epilogue.bias + first : NULL;
 #pragma omp parallel
     {
 #pragma omp for schedule(static)
-        for (ptrdiff_t unit = 0; unit < p.groups * p.blocks; unit++)
-            pack_block(&p, w, epilogue.scale, unit, scratch);
+        for (ptrdiff_t block = 0; block < p->blocks; block++)
+            pack_block(p, &weights, block, scratch);
 #pragma omp for schedule(dynamic)
-        for (ptrdiff_t unit = 0; unit < p.batch * p.groups * p.strips; unit++) {
-            const ptrdiff_t image = unit / p.strips, strip = unit % p.strips, group = image % p.groups;
-            const ptrdiff_t place = image * p.outputs * p.window->positions;
-            Target to = {epilogue, other ? other + place : NULL, y + place, strip * p.pairs / p.strips * PAIR,
-                         least((strip + 1) * p.pairs / p.strips * PAIR, p.window->positions)};
-            to.epilogue.bias = epilogue.bias ? epilogue.bias + group * p.outputs : NULL;
-            make_strip(&p, multiply, x + image * p.channels * p.window->pixels, scratch + group * PRODUCTS * p.factor_step,
-                       &to, owned + omp_get_thread_num() * thread_size(&p));
+        for (ptrdiff_t unit = 0; unit < conv->batch * p->strips; unit++) {
+            const ptrdiff_t image = unit / p->strips, strip = unit % p->strips;
+            const ptrdiff_t place = (image * conv->outputs + first) * p->window->positions;
+            const Target to = {epilogue, other ? other + place : NULL, y + place, strip * p->pairs / p->strips * PAIR,
+                               least((strip + 1) * p->pairs / p->strips * PAIR, p->window->positions)};
+            make_strip(p, multiply, x + image * conv->channels * p->window->pixels, scratch, &to,
+                       owned + omp_get_thread_num() * thread_size(p));
         }
     }
+}
+
+void conv_forward_strassen(const Convolution *conv, const float *x, const float *w, Epilogue epilogue, const float *other,
+                           float *y, float *scratch)
+{
+    Plan p = make_plan(conv);
+    const ptrdiff_t range = p.outputs, outputs = conv->outputs / conv->groups, channels = conv->channels / conv->groups;
+    for (ptrdiff_t group = 0; group < conv->groups; group++)
+        for (ptrdiff_t begin = 0; begin < outputs; begin += range) {
+            p.outputs = least(range, outputs - begin);
+            p.lower = over(p.outputs, BLOCK) - p.blocks;
+            make_outputs(&p, conv, x + group * channels * p.window->pixels, w, epilogue, other, y, group * outputs + begin,
+                         scratch);
+        }
 }

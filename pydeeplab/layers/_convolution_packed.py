@@ -24,7 +24,7 @@ HALF_PANELS, HALF_BLOCKS = 5, 22
 """Most panels of each half of a strip, and blocks of each half of the outputs that are stored together."""
 
 MOST_FACTORS = 2**21
-"""Packed weights, 8 MB, beyond which seven products gain nothing: they come from far away."""
+"""Packed weights, 8 MB, of a range of outputs of `StrassenEngine`, which makes range after range."""
 
 
 def _filled(count: int, step: int) -> int:
@@ -37,6 +37,12 @@ def _sizes(problem: Problem) -> tuple[int, int, int]:
     return problem.outputs // problem.group, each, math.prod(problem.positions)
 
 
+def _ranges(problem: Problem) -> int:
+    """The ranges of outputs that `StrassenEngine` makes one after the other."""
+    outputs, depth, _ = _sizes(problem)
+    return math.ceil(7 * math.ceil(depth / 2) * math.ceil(outputs / 2) / MOST_FACTORS)
+
+
 def _cost(problem: Problem, products: int, column: int, gathered: int, output: int, weight: int) -> float:
     """Multiply-adds and what is moved: by element of the columns, dearer if they are gathered, output and weight."""
     outputs, depth, positions = _sizes(problem)
@@ -47,14 +53,13 @@ def _cost(problem: Problem, products: int, column: int, gathered: int, output: i
 def strassen_share(problem: Problem) -> float:
     """The cost of the forward pass by `StrassenEngine` as a share of that by `PackedEngine`, fitted to measurements.
 
-    Infinite with groups, and where the packed weights are too large to stay near.
+    For problems with one group.
     """
     outputs, depth, positions = _sizes(problem)
-    if problem.group > 1 or 7 * outputs * depth > 4 * MOST_FACTORS:
-        return math.inf
+    ranges = _ranges(problem)
     whole = _filled(outputs, BLOCK) * depth * _filled(positions, PANEL)
     halves = _filled(outputs, 2 * BLOCK) * _filled(depth, 2) * _filled(positions, 2 * PANEL) // 8
-    return _cost(problem, 7 * halves, 17, 14, 23, 62) / _cost(problem, whole, 15, 9, 17, 42)
+    return _cost(problem, 7 * halves, 17 * ranges, 14 * ranges, 23, 62) / _cost(problem, whole, 15, 9, 17, 42)
 
 
 class PackedEngine(ColumnsEngine):
@@ -97,7 +102,7 @@ class StrassenEngine(PackedEngine):
     @property
     def _room(self) -> int:
         outputs, depth, _ = _sizes(self._problem)
-        blocks, half = math.ceil(outputs / (2 * BLOCK)), math.ceil(depth / 2)
+        blocks, half = math.ceil(outputs / (_ranges(self._problem) * 2 * BLOCK)), math.ceil(depth / 2)
         kept = min(blocks, HALF_BLOCKS) if half <= DEPTH else blocks
         thread = HALF_PANELS * PANEL * (min(half, DEPTH) + 1 + BLOCK * kept)
-        return 7 * (self._problem.group * blocks * _filled(half * BLOCK, 8) + get_num_threads() * thread)
+        return 7 * (blocks * _filled(half * BLOCK, 8) + get_num_threads() * thread)

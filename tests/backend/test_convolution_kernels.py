@@ -102,6 +102,16 @@ def test_any_number_of_threads(threads: int, tmp_path: Path) -> None:
         np.testing.assert_array_equal(got, fused(name))
 
 
+def test_seven_products_of_ranges_of_outputs() -> None:
+    random = np.random.default_rng(0)
+    x, w = (random.standard_normal(s).astype(np.float32) for s in ((2, 1030, 5, 3), (2400, 1030, 1, 1)))
+    y = np.full((2, 2400, 5, 3), np.nan, np.float32)
+    work = np.full(2**22, np.nan, np.float32)
+    KERNELS.conv_forward_strassen(x, w, None, None, None, y, work, 1, 1, 0, 0, 1, 1, 1, False, 0.0)
+    expected = np.einsum("oc,nchw->nohw", w[:, :, 0, 0], x)
+    np.testing.assert_allclose(y, expected, atol=3e-6 * np.abs(expected).max())
+
+
 def test_seven_products_agree_with_one() -> None:
     expected = fused("packed")
     np.testing.assert_allclose(fused("strassen"), expected, atol=3e-6 * np.abs(expected).max())

@@ -276,7 +276,7 @@ def test_engine_choice(requested: str, given: Problem, expected: str) -> None:
         (problem(1024, channels=256, kernel=1, size=33), "forward", "strassen 0"),
         (problem(256, channels=64, kernel=1, size=129), "forward", "packed 0"),
         (problem(21, channels=1024, kernel=1), "forward", "packed 0"),
-        (problem(2048, channels=1024, kernel=1), "forward", "packed 0"),
+        (problem(2048, channels=1024, kernel=1), "forward", "strassen 0"),
         (problem(512, channels=512, group=2, kernel=1), "forward", "gemm 0"),
     ],
 )

@@ -7,7 +7,7 @@ enum {
     CHANNELS_AT_ONCE = 32,  /* of the filters that one thread transforms */
     CHANNELS_SUMMED = 128,  /* by one product: a panel of tiles and the next one share the nearest cache */
     CHANNELS_AHEAD = 8,     /* of filters that are fetched while others are transformed */
-    CHANNELS_IN_TURN = 4,   /* whose tiles one thread transforms */
+    IN_TURN = 4,            /* channels or outputs whose tiles one thread transforms */
 };
 
 /* What a pass works on. */
@@ -150,7 +150,7 @@ static ptrdiff_t parts_for(ptrdiff_t units, ptrdiff_t limit)
 /* The threads share the tiles of some channels and do not wait for each other. */
 static void share_tiles(const Pass *pass, Span rows, Span channels)
 {
-#pragma omp for schedule(dynamic, CHANNELS_IN_TURN) nowait
+#pragma omp for schedule(dynamic, IN_TURN) nowait
     for (ptrdiff_t i = 0; i < channels.count; i++)
         transform_tiles(pass, rows, channels, i);
 }
@@ -225,7 +225,7 @@ static void work_together(const Pass *pass)
         for (ptrdiff_t o = 0; o < count; o += plan->outputs_at_once) {
             const Span outputs = span_from(o, plan->outputs_at_once, count);
             sum_channels(pass, rows, outputs);
-#pragma omp for schedule(dynamic) nowait
+#pragma omp for schedule(dynamic, IN_TURN) nowait
             for (ptrdiff_t i = 0; i < outputs.count; i++)
                 transform_output(pass, rows, outputs, i);
         }

@@ -280,11 +280,10 @@ INLINE void IN_SET(store_row)(const int count, Vec *samples, float *row, const S
     }
 }
 
-/* Each value has a stream of its own, more streams than the hardware follows. */
-INLINE void IN_SET(store_value)(Vec value, float *to, const ptrdiff_t ahead)
+INLINE void IN_SET(store_value)(Vec value, float *to)
 {
-    __builtin_prefetch(to + ahead, 1);
     *(Vec *)to = value;
+    __builtin_prefetch(to + AHEAD, 1);
 }
 
 /* A transform of tiles of `side` samples a side to n x n values: `along` is the transform of a line. */
@@ -308,7 +307,7 @@ INLINE void IN_SET(tiles)(const int m, const int side, void (*along)(const int, 
         along(m, samples, values);
 #pragma GCC unroll 8
         for (int i = 0; i < n; i++)
-            IN_SET(store_value)(values[i], to + (i * n + j) * step, 16);
+            IN_SET(store_value)(values[i], to + (i * n + j) * step);
     }
 }
 
@@ -320,8 +319,10 @@ INLINE void IN_SET(output)(const int m, const float *from, ptrdiff_t step, float
     for (int j = 0; j < n; j++) {
         Vec products[LANES], samples[LANES];
 #pragma GCC unroll 8
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
             products[i] = *(const Vec *)(from + (i * n + j) * step);
+            __builtin_prefetch(from + (i * n + j) * step + AHEAD);
+        }
         IN_SET(output_line)(m, products, samples);
 #pragma GCC unroll 8
         for (int i = 0; i < m; i++)
@@ -364,7 +365,7 @@ INLINE void IN_SET(filter)(const int m, const float *const *filters, const float
         IN_SET(filter_line)(m, row, values);
 #pragma GCC unroll 8
         for (int j = 0; j < n; j++)
-            IN_SET(store_value)(values[j], to + (i * n + j) * step, 32);
+            IN_SET(store_value)(values[j], to + (i * n + j) * step);
     }
 }
 

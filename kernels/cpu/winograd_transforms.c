@@ -4,6 +4,9 @@
 
 typedef float Vec __attribute__((vector_size(32), aligned(4), may_alias));
 
+/* Floats between a value and what is fetched meanwhile: each value has a stream of its own, more than the hardware follows. */
+enum { AHEAD = 16 };
+
 /* Floats that are moved together. */
 typedef double Pair __attribute__((aligned(4), may_alias));
 typedef double Four __attribute__((vector_size(16), aligned(4), may_alias));

@@ -183,7 +183,7 @@ int crf_sweep(const float *score, const int32_t *vertex, const float *weight, co
             give_ones(splat, begin, end, t);
             continue;
         }
-        float *q = malloc((size_t)(BLOCK * p) * sizeof(float));
+        float *q = aligned_alloc(64, (size_t)(BLOCK * p) * sizeof(float));
         if (q)
             sweep_piece(field, splat, begin, end, q);
         else

@@ -14,7 +14,7 @@ __all__ = ["Strips"]
 
 _LEAST_PIXELS = 4096
 _MANY_PIXELS = 32768
-_STRIPS = 24
+_STRIPS = 16
 
 
 def _count(pixels: int) -> int:

@@ -28,7 +28,7 @@ static void product_plain(ptrdiff_t k, ptrdiff_t blocks, const float *a, ptrdiff
 
 enum { FETCHED = 16 }; /* terms of a block that are fetched ahead */
 
-__attribute__((target("avx2,fma"))) static void product_avx2(ptrdiff_t k, ptrdiff_t blocks, const float *a, ptrdiff_t lda,
+__attribute__((target("avx2,fma,prfchw"))) static void product_avx2(ptrdiff_t k, ptrdiff_t blocks, const float *a, ptrdiff_t lda,
                                                              ptrdiff_t a_step, const float *b, float *c, ptrdiff_t c_step,
                                                              int add)
 {
@@ -40,8 +40,10 @@ __attribute__((target("avx2,fma"))) static void product_avx2(ptrdiff_t k, ptrdif
         const float *left = a, *right = b;
         for (int r = 0; r < BLOCK; r++)
             __builtin_prefetch(c + r * PANEL, 1);
+        const ptrdiff_t next = i + 1 < blocks ? 0 : (k + 1) * PANEL; /* probably the next panel */
         for (ptrdiff_t t = 0; t < k; t++, left += lda, right += PANEL) {
             __builtin_prefetch(left + FETCHED * lda);
+            __builtin_prefetch(right + next);
             const __m256 low = _mm256_loadu_ps(right), high = _mm256_loadu_ps(right + 8);
 #pragma GCC unroll 6
             for (int r = 0; r < BLOCK; r++) {

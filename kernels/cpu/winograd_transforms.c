@@ -26,7 +26,7 @@ typedef int32_t Places __attribute__((vector_size(32)));
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define AVX2 1
 #pragma GCC push_options
-#pragma GCC target("avx2")
+#pragma GCC target("avx2,prfchw")
 #define IN_SET(name) name##_avx2
 #include "winograd_lanes.h"
 #undef IN_SET

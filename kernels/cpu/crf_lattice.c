@@ -212,6 +212,17 @@ static void parts_free(Parts *parts)
     free(parts->hash);
 }
 
+/* Enters the keys of part p. */
+INLINE void part_fill(Parts *parts, int p, const uint64_t *key, ptrdiff_t n, const int words, int32_t *owner)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        if (part_of(parts->hash[i]) == p) {
+            const ptrdiff_t first = table_put(&parts->part[p], key + i * words, parts->hash[i], i, words);
+            if (owner)
+                owner[i] = (int32_t)first;
+        }
+}
+
 /* Fills the parts with n packed keys. owner[i] (unless NULL) becomes the index of the first key equal to key i. */
 static int parts_fill(Parts *parts, const uint64_t *key, ptrdiff_t n, int words, int32_t *owner)
 {
@@ -226,17 +237,14 @@ static int parts_fill(Parts *parts, const uint64_t *key, ptrdiff_t n, int words,
     int failed = 0;
 #pragma omp parallel for schedule(dynamic, 1) reduction(min : failed) if (n > GRAIN)
     for (int p = 0; p < PARTS; p++) {
-        Table *table = &parts->part[p];
-        if (!table_make(table, words, expected[p])) {
+        if (!table_make(&parts->part[p], words, expected[p]))
             failed = LATTICE_NO_MEMORY;
-            continue;
-        }
-        for (ptrdiff_t i = 0; i < n; i++)
-            if (part_of(parts->hash[i]) == p) {
-                const ptrdiff_t first = table_put(table, key + i * words, parts->hash[i], i);
-                if (owner)
-                    owner[i] = (int32_t)first;
-            }
+        else if (words == 1)
+            part_fill(parts, p, key, n, 1, owner);
+        else if (words == 2)
+            part_fill(parts, p, key, n, 2, owner);
+        else
+            part_fill(parts, p, key, n, words, owner);
     }
     return failed;
 }
@@ -320,11 +328,10 @@ ptrdiff_t lattice_embed(const float *feature, ptrdiff_t n, int d, int16_t *key, 
 }
 
 /* Looks up the minus neighbours of vertices begin..end along one axis; each finds both directions of one edge. */
-static void link_axis(const Parts *parts, const uint64_t *packed, ptrdiff_t begin, ptrdiff_t end, int d, int axis,
-                      int32_t *neighbour)
+INLINE void link_axis(const Parts *parts, const uint64_t *packed, ptrdiff_t begin, ptrdiff_t end, int d, int axis,
+                      const int words, int32_t *neighbour)
 {
     enum { AHEAD = 16 };
-    const int words = (d + 3) / 4;
     uint64_t key[AHEAD][MAX_WORDS], hash[AHEAD], step[MAX_WORDS] = {0};
     for (int j = 0; j < d; j++)
         step[j / 4] -= lane(j);
@@ -367,7 +374,13 @@ int lattice_neighbours(const int16_t *key, ptrdiff_t m, int d, int32_t *neighbou
         for (ptrdiff_t p = 0; p < pieces * (d + 1); p++) {
             const ptrdiff_t begin = p / (d + 1) * PIECE, end = begin + PIECE < m ? begin + PIECE : m;
             const int axis = (int)(p % (d + 1));
-            link_axis(&parts, packed, begin, end, d, axis, neighbour + axis * m * 2);
+            int32_t *to = neighbour + axis * m * 2;
+            if (words == 1)
+                link_axis(&parts, packed, begin, end, d, axis, 1, to);
+            else if (words == 2)
+                link_axis(&parts, packed, begin, end, d, axis, 2, to);
+            else
+                link_axis(&parts, packed, begin, end, d, axis, words, to);
         }
     }
     parts_free(&parts);

@@ -106,13 +106,14 @@ static inline ptrdiff_t table_number(Table *t, const uint64_t *key, uint64_t has
 
 /* Enters a key under a number of the caller's; returns that, or the number that an equal key has already. The table must
  * have been made for as many keys, and numbers so given do not survive growing. */
-static inline ptrdiff_t table_put(Table *t, const uint64_t *key, uint64_t hash, ptrdiff_t number)
+static inline ptrdiff_t table_put(Table *t, const uint64_t *key, uint64_t hash, ptrdiff_t number, int words)
 {
-    uint64_t *slot = table_slot(t, key, hash, t->words);
-    if (slot[t->words])
-        return (ptrdiff_t)slot[t->words] - 1;
-    memcpy(slot, key, (size_t)t->words * sizeof(uint64_t));
-    slot[t->words] = (uint64_t)number + 1;
+    uint64_t *slot = table_slot(t, key, hash, words);
+    if (slot[words])
+        return (ptrdiff_t)slot[words] - 1;
+    for (int w = 0; w < words; w++)
+        slot[w] = key[w];
+    slot[words] = (uint64_t)number + 1;
     return number;
 }
 

@@ -79,7 +79,7 @@ static void make_strip(const Packed *p, PanelProduct multiply, const float *imag
     const ptrdiff_t begin = begin_panel * PANEL, end = least(end_panel * PANEL, p->window->positions);
     const ptrdiff_t panels = end_panel - begin_panel, step = p->blocks * BLOCK * PANEL;
     float *columns = own, *sums = own + columns_size(p);
-    for (ptrdiff_t k = 0; k < p->depth; k += DEPTH) {
+    for (ptrdiff_t k = 0; k == 0 || k < p->depth; k += DEPTH) {
         const ptrdiff_t count = least(DEPTH, p->depth - k);
         pack_columns(p, image, k, count, begin, end, columns);
         for (ptrdiff_t block = 0; block < p->blocks; block += BLOCKS_AT_ONCE)

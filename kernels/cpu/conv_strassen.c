@@ -36,7 +36,7 @@ static Plan make_plan(const Convolution *conv)
 {
     const ptrdiff_t outputs = conv->outputs / conv->groups;
     Plan p = {.window = &conv->window, .depth = conv->channels / conv->groups * conv->window.taps};
-    p.half = over(p.depth, 2);
+    p.half = most(1, over(p.depth, 2));
     p.blocks = over(outputs, over(PRODUCTS * p.half * over(outputs, 2), MOST_FACTORS) * 2 * BLOCK);
     p.outputs = 2 * p.blocks * BLOCK;
     p.kept = p.half <= DEPTH ? least(BLOCKS_AT_ONCE, p.blocks) : p.blocks;
@@ -122,17 +122,21 @@ static void pack_block(const Plan *p, const Weights *weights, ptrdiff_t block, f
     }
 }
 
+/* A row of the columns as by columns_line(); zeros beyond the last. */
+static const float *term_line(const Plan *p, const float *image, ptrdiff_t term, ptrdiff_t begin, ptrdiff_t end, float *line)
+{
+    static const float nothing[WIDEST_PAIRS * PAIR];
+    return term < p->depth ? columns_line(p->window, image, term, begin, end, over(end - begin, PAIR) * PAIR, line) : nothing;
+}
+
 /* Terms k..k + count of both halves at positions begin..end. */
 static void pack_columns(const Plan *p, const float *image, ptrdiff_t k, ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end,
                          float *columns)
 {
-    static const float nothing[WIDEST_PAIRS * PAIR];
     float upper[WIDEST_PAIRS * PAIR], lower[WIDEST_PAIRS * PAIR];
-    const ptrdiff_t pairs = over(end - begin, PAIR), room = pairs * PAIR;
     for (ptrdiff_t t = k; t < k + count; t++, columns += PANEL)
-        sum_columns(columns_line(p->window, image, t, begin, end, room, upper),
-                    t + p->half < p->depth ? columns_line(p->window, image, t + p->half, begin, end, room, lower) : nothing,
-                    pairs, columns, p->panel_step, p->column_step);
+        sum_columns(term_line(p, image, t, begin, end, upper), term_line(p, image, t + p->half, begin, end, lower),
+                    over(end - begin, PAIR), columns, p->panel_step, p->column_step);
 }
 
 /* All products over terms k..k + count of `some` blocks from `first` on; two of them are for the lower half alone. */

@@ -40,7 +40,7 @@ def _sizes(problem: Problem) -> tuple[int, int, int]:
 def _ranges(problem: Problem) -> int:
     """The ranges of outputs that `StrassenEngine` makes one after the other."""
     outputs, depth, _ = _sizes(problem)
-    return math.ceil(7 * math.ceil(depth / 2) * math.ceil(outputs / 2) / MOST_FACTORS)
+    return math.ceil(7 * max(1, math.ceil(depth / 2)) * math.ceil(outputs / 2) / MOST_FACTORS)
 
 
 def _cost(problem: Problem, products: int, column: int, gathered: int, output: int, weight: int) -> float:
@@ -102,7 +102,7 @@ class StrassenEngine(PackedEngine):
     @property
     def _room(self) -> int:
         outputs, depth, _ = _sizes(self._problem)
-        blocks, half = math.ceil(outputs / (_ranges(self._problem) * 2 * BLOCK)), math.ceil(depth / 2)
+        blocks, half = math.ceil(outputs / (_ranges(self._problem) * 2 * BLOCK)), max(1, math.ceil(depth / 2))
         kept = min(blocks, HALF_BLOCKS) if half <= DEPTH else blocks
         thread = HALF_PANELS * PANEL * (min(half, DEPTH) + 1 + BLOCK * kept)
         return 7 * (blocks * _filled(half * BLOCK, 8) + get_num_threads() * thread)

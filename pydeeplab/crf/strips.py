@@ -79,7 +79,7 @@ class Strips:
 
     def _pass(self, score: NDArray[Any], values: NDArray[Any] | None, to: NDArray[Any]) -> None:
         """The filtered probabilities, from messages ``values`` (None: no messages)."""
-        kernels, sums = self._grid.backend.kernels, self._grid.array("sums", int(self._first[-1]), score.shape[1])
+        kernels, sums = self._grid.backend.kernels, self._grid.array("work", int(self._first[-1]), score.shape[1])
         kernels.crf_sweep(score, self._vertex, self._weight, values, self._row, self._share, self._first, sums)
         kernels.crf_blur(sums, self._start, self._member, self._chain, self._span, to)
 
@@ -101,10 +101,10 @@ class Strips:
                 self._grid.backend.kernels.crf_mix(term.matrix, self._values[term.rows])
 
     def beliefs(self) -> NDArray[Any]:
-        """The probabilities (pixels, columns)."""
+        """The probabilities (pixels, columns), in memory that the next iteration uses again."""
         grid, vertex, weight = self._grid, self._vertex, self._weight
         if not self._stepped:
             vertex, weight = grid.array("none", grid.pixels, 0, dtype=np.int32), grid.array("none", grid.pixels, 0)
-        q = grid.array("q", *self._score.shape)
+        q = grid.array("work", *self._score.shape)
         grid.backend.kernels.crf_update(self._score, vertex, weight, self._values, q)
         return q

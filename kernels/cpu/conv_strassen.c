@@ -8,7 +8,9 @@
 enum {
     PRODUCTS = 7,
     PAIR = 2 * PANEL,       /* positions: a panel of the left half and one of the right */
-    WIDEST_PAIRS = 5,       /* of a strip */
+    TERMS = 512,            /* summed at a time: a panel fills the nearest cache, but sums are added less often */
+    WIDEST_PAIRS = 8,       /* of a strip */
+    NARROW_PAIRS = 4,       /* the same where columns are the image, and need not be gathered a line at a time */
     BLOCKS_AT_ONCE = 22,    /* of each half of the outputs */
     AHEAD = 4,              /* outputs whose places are fetched ahead */
     MOST_FACTORS = 1 << 21, /* packed weights of a range of outputs: more would come from far away */
@@ -39,13 +41,13 @@ static Plan make_plan(const Convolution *conv)
     p.half = most(1, over(p.depth, 2));
     p.blocks = over(outputs, over(PRODUCTS * p.half * over(outputs, 2), MOST_FACTORS) * 2 * BLOCK);
     p.outputs = 2 * p.blocks * BLOCK;
-    p.kept = p.half <= DEPTH ? least(BLOCKS_AT_ONCE, p.blocks) : p.blocks;
+    p.kept = p.half <= TERMS ? least(BLOCKS_AT_ONCE, p.blocks) : p.blocks;
     p.pairs = over(conv->window.positions, PAIR);
-    p.strips = count_strips(conv->batch, p.pairs, WIDEST_PAIRS);
+    p.strips = count_strips(conv->batch, p.pairs, conv->window.single ? NARROW_PAIRS : WIDEST_PAIRS);
     p.strip = over(p.pairs, p.strips);
     p.block_step = over(p.half * BLOCK, LANES) * LANES;
     p.factor_step = p.blocks * p.block_step;
-    p.panel_step = (least(DEPTH, p.half) + 1) * PANEL;
+    p.panel_step = (least(TERMS, p.half) + 1) * PANEL;
     p.column_step = p.strip * p.panel_step;
     p.made_step = p.kept * BLOCK * PANEL;
     p.product_step = p.strip * p.made_step;
@@ -192,8 +194,8 @@ static void make_strip(const Plan *p, PanelProduct multiply, const float *image,
     const ptrdiff_t pairs = over(to->end - to->begin, PAIR);
     for (ptrdiff_t first = 0; first < p->blocks; first += p->kept) {
         const ptrdiff_t some = least(p->kept, p->blocks - first);
-        for (ptrdiff_t k = 0; k < p->half; k += DEPTH) {
-            const ptrdiff_t count = least(DEPTH, p->half - k);
+        for (ptrdiff_t k = 0; k < p->half; k += TERMS) {
+            const ptrdiff_t count = least(TERMS, p->half - k);
             if (first == 0)
                 pack_columns(p, image, k, count, to->begin, to->end, columns);
             multiply_halves(p, multiply, weights, columns, pairs, k, count, first, some, products);

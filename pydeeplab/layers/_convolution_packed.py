@@ -20,8 +20,9 @@ PANEL, BLOCK, DEPTH = 16, 6, 256
 STRIP_PRODUCTS = 2**16
 """Products that a thread keeps near, in strips of 4 to 16 panels."""
 
-HALF_PANELS, HALF_BLOCKS = 5, 22
-"""Most panels of each half of a strip, and blocks of each half of the outputs that are stored together."""
+HALF_PANELS, HALF_BLOCKS, HALF_DEPTH = 8, 22, 512
+"""Most panels of each half of a strip, blocks of each half of the outputs that are stored together, and terms of each half
+that are summed at a time."""
 
 MOST_FACTORS = 2**21
 """Packed weights, 8 MB, of a range of outputs of `StrassenEngine`, which makes range after range."""
@@ -103,6 +104,7 @@ class StrassenEngine(PackedEngine):
     def _room(self) -> int:
         outputs, depth, _ = _sizes(self._problem)
         blocks, half = math.ceil(outputs / (_ranges(self._problem) * 2 * BLOCK)), max(1, math.ceil(depth / 2))
-        kept = min(blocks, HALF_BLOCKS) if half <= DEPTH else blocks
-        thread = HALF_PANELS * PANEL * (min(half, DEPTH) + 1 + BLOCK * kept)
+        kept = min(blocks, HALF_BLOCKS) if half <= HALF_DEPTH else blocks
+        panels = HALF_PANELS // 2 if self._problem.window.single else HALF_PANELS
+        thread = panels * PANEL * (min(half, HALF_DEPTH) + 1 + BLOCK * kept)
         return 7 * (blocks * _filled(half * BLOCK, 8) + get_num_threads() * thread)

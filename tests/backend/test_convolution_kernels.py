@@ -76,10 +76,12 @@ FUSED = ("packed", "strassen")
 def fused(name: str) -> np.ndarray:
     """A pass that sums in several parts, with several strips per image whatever the threads."""
     random = np.random.default_rng(0)
-    x, w, other = (random.standard_normal(s).astype(np.float32) for s in ((2, 530, 23, 29), (40, 530), (2, 40, 23, 29)))
+    x, w, other = (
+        random.standard_normal(s).astype(np.float32) for s in ((2, 1030, 23, 29), (40, 1030), (2, 40, 23, 29))
+    )
     forward = getattr(KERNELS, f"conv_forward_{name}")
-    work = np.full(2**21, np.nan, np.float32)
-    forward(x, w.reshape(40, 530, 1, 1), None, None, other, other, work, 1, 1, 0, 0, 1, 1, 1, True, 0.0)
+    work = np.full(2**22, np.nan, np.float32)
+    forward(x, w.reshape(40, 1030, 1, 1), None, None, other, other, work, 1, 1, 0, 0, 1, 1, 1, True, 0.0)
     return other
 
 

@@ -82,7 +82,7 @@ PLANES = [
 DEEP = [
     Geometry("1x1-deep", (9, 8), (1, 1), (1, 1), (0, 0), (1, 1), channels=301, outputs=130),
     Geometry("no-channels", (5, 7), (1, 1), (1, 1), (0, 0), (1, 1), channels=0, outputs=5),
-    Geometry("1x1-odd-depth", (12, 17), (1, 1), (1, 1), (0, 0), (1, 1), batch=1, channels=519, outputs=30),
+    Geometry("1x1-odd-depth", (12, 17), (1, 1), (1, 1), (0, 0), (1, 1), batch=1, channels=1031, outputs=30),
     Geometry("1x1-many-outputs", (17, 21), (1, 1), (1, 1), (0, 0), (1, 1), batch=1, channels=9, outputs=279),
     Geometry("1x1-whole-panels", (16, 18), (1, 1), (1, 1), (0, 0), (1, 1), channels=40, outputs=20),
     Geometry("3x3-deep", (9, 13), (3, 3), (2, 2), (1, 1), (1, 1), batch=1, channels=60, outputs=25),

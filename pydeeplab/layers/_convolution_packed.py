@@ -21,8 +21,8 @@ STRIP_PRODUCTS = 2**16
 """Products that a thread keeps near, in strips of 4 to 16 panels."""
 
 HALF_PANELS, HALF_BLOCKS, HALF_DEPTH = 8, 22, 512
-"""Most panels of each half of a strip, blocks of each half of the outputs that are stored together, and terms of each half
-that are summed at a time."""
+"""Most panels of each half of a strip, blocks of each half of the outputs that are stored together, terms of each half that
+are summed at a time."""
 
 MOST_FACTORS = 2**21
 """Packed weights, 8 MB, of a range of outputs of `StrassenEngine`, which makes range after range."""
@@ -60,7 +60,7 @@ def strassen_share(problem: Problem) -> float:
     ranges = _ranges(problem)
     whole = _filled(outputs, BLOCK) * depth * _filled(positions, PANEL)
     halves = _filled(outputs, 2 * BLOCK) * _filled(depth, 2) * _filled(positions, 2 * PANEL) // 8
-    return _cost(problem, 7 * halves, 17 * ranges, 14 * ranges, 23, 62) / _cost(problem, whole, 15, 9, 17, 42)
+    return _cost(problem, 7 * halves, 17 * ranges, 12 * ranges, 22, 51) / _cost(problem, whole, 14, 15, 15, 36)
 
 
 class PackedEngine(ColumnsEngine):

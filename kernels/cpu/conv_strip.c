@@ -76,8 +76,8 @@ INLINE void store_panels(const int sum, const int relu, const float *sums, ptrdi
     }
 }
 
-VECTORISED static void store_values(const float *sums, ptrdiff_t step, const float *other, float *made, ptrdiff_t n, float bias,
-                                    int relu, float slope)
+VECTORISED static void store_values(const float *sums, ptrdiff_t step, const float *other, float *made, ptrdiff_t n,
+                                    float bias, int relu, float slope)
 {
     if (other && relu)
         store_panels(1, 1, sums, step, other, made, n, bias, slope);

@@ -21,8 +21,8 @@ STRIP_PRODUCTS = 2**16
 """Products that a thread keeps near, in strips of 4 to 16 panels."""
 
 HALF_PANELS, HALF_BLOCKS, HALF_DEPTH = 8, 22, 512
-"""Most panels of each half of a strip, blocks of each half of the outputs that are stored together, terms of each half that
-are summed at a time."""
+"""Most panels of each half of a strip, blocks of each half of the outputs that are stored together, and terms of each
+half that are summed at a time."""
 
 MOST_FACTORS = 2**21
 """Packed weights, 8 MB, of a range of outputs of `StrassenEngine`, which makes range after range."""

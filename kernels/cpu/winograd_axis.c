@@ -1,6 +1,6 @@
 #include "winograd_axis.h"
 
-#include "winograd_scratch.h"
+#include "scratch.h"
 
 static ptrdiff_t tiles_of_phase(const Axis *axis, ptrdiff_t phase)
 {

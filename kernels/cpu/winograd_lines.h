@@ -2,8 +2,8 @@
 #ifndef PYDEEPLAB_WINOGRAD_LINES_H
 #define PYDEEPLAB_WINOGRAD_LINES_H
 
+#include "scratch.h"
 #include "winograd.h"
-#include "winograd_scratch.h"
 
 typedef struct {
     const Winograd *problem;

@@ -3,8 +3,8 @@
 #define PYDEEPLAB_WINOGRAD_PLAN_H
 
 #include "gemm_tile.h"
+#include "scratch.h"
 #include "winograd_rows.h"
-#include "winograd_scratch.h"
 #include "winograd_transforms.h"
 
 typedef struct {

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "scratch.h"
 #include "simd.h"
-#include "winograd_scratch.h"
 
 static ptrdiff_t lay_out(Rows *rows, float *memory)
 {

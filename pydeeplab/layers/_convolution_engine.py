@@ -14,6 +14,7 @@ from pydeeplab.layers._convolution_cudnn import CudnnEngine, find_cudnn
 from pydeeplab.layers._convolution_implicit import ImplicitEngine, choose_without_strips
 from pydeeplab.layers._convolution_packed import PackedEngine, StrassenEngine, strassen_share
 from pydeeplab.layers._convolution_problem import Problem
+from pydeeplab.layers._convolution_shift import ShiftEngine, shift_applies, shift_cost
 from pydeeplab.layers._convolution_winograd import TILES, WinogradEngine, winograd_applies, winograd_cost
 
 __all__ = ["OPERATIONS", "Choice", "choose_engine", "make_engine", "prefer_cudnn"]
@@ -30,6 +31,9 @@ MANY_FILTERS = 4
 COLUMN_COST, OUTPUT_COST = 21.0, 13.0
 """What making an element of the columns and storing an output cost, where a multiply-add of a large product costs 1;
 fitted to measurements."""
+
+CLEAR = 0.95
+"""Share of what columns cost up to which ``shift`` is the faster one for sure."""
 
 WORTHWHILE = 0.98
 """Share of what ``packed`` costs up to which the larger rounding errors of ``strassen`` are worth it."""
@@ -73,8 +77,8 @@ def choose_engine(
         ``nd``: columns of any number of axes; ``im2col``: all columns of an image, then one product per group;
         ``gemm``: the image is its own columns; ``depthwise``: direct; ``strips``: columns a few pixels at a time;
         ``packed``: columns made while they are packed; ``strassen``: the same in seven products of halves;
-        ``winograd``: products of transformed tiles; ``implicit``: columns read from the image where the product needs
-        them.
+        ``winograd``: products of transformed tiles; ``shift``: one product of all taps with the image, shifted and
+        added; ``implicit``: columns read from the image where the product needs them.
     """
     window = problem.window
     if len(window.kernel) > 2:
@@ -85,12 +89,23 @@ def choose_engine(
         return Choice("im2col", "engine CAFFE")
     if problem.group == problem.channels > 1 and problem.outputs <= MANY_FILTERS * problem.channels:
         return Choice("depthwise", f"{problem.group} groups of one channel")
+    shares = _shares(problem, operation, lacking)
+    return min(shares.items())[1] if shares else _choose_columns(problem, operation, lacking)
+
+
+def _shares(problem: Problem, operation: str, lacking: Collection[str]) -> dict[float, Choice]:
+    """What costs less than columns, by the share of their cost."""
+    columns, shares = columns_cost(problem), {}
+    if f"shift_{operation}" not in lacking and shift_applies(problem, operation):
+        share = shift_cost(problem) / columns
+        if share < CLEAR:
+            shares[share] = Choice("shift", f"taps that stay within the map: {share:.0%} of what columns cost")
     if f"winograd_{operation}" not in lacking and winograd_applies(problem, operation):
         cost, tile = min((winograd_cost(problem, operation, tile), tile) for tile in TILES)
-        share = cost / columns_cost(problem)
+        share = cost / columns
         if share < 1:
-            return Choice("winograd", f"tiles of {tile} x {tile}: {share:.0%} of what columns cost", tile)
-    return _choose_columns(problem, operation, lacking)
+            shares[share] = Choice("winograd", f"tiles of {tile} x {tile}: {share:.0%} of what columns cost", tile)
+    return shares
 
 
 def _choose_columns(problem: Problem, operation: str, lacking: Collection[str]) -> Choice:
@@ -122,6 +137,8 @@ def make_engine(layer: Layer, problem: Problem, choice: Choice) -> ColumnsEngine
     """What runs the passes of ``problem`` as chosen."""
     if choice.name == "winograd":
         return WinogradEngine(layer, problem, choice.tile)
+    if choice.name == "shift":
+        return ShiftEngine(layer, problem)
     if choice.name == "packed":
         return PackedEngine(layer, problem)
     if choice.name == "strassen":

@@ -246,7 +246,7 @@ def problem(
         ("DEFAULT", problem(group=16), "depthwise"),
         ("CAFFE", problem(group=16), "im2col"),
         ("DEFAULT", problem(outputs=160, group=16), "strips"),
-        ("DEFAULT", problem(outputs=1), "winograd"),
+        ("DEFAULT", problem(outputs=1), "shift"),
         ("DEFAULT", problem(size=7, kernel=2), "im2col"),
         ("DEFAULT", problem(axes=3, size=9), "nd"),
         ("CAFFE", problem(axes=3, size=9), "nd"),
@@ -265,7 +265,8 @@ def test_engine_choice(requested: str, given: Problem, expected: str) -> None:
         (problem(1024, channels=512, pad=12, rate=12), "forward", "winograd 6"),
         (problem(1024, channels=512, pad=18, rate=18), "forward", "winograd 4"),
         (problem(1024, channels=512, pad=24, rate=24), "forward", "winograd 3"),
-        (problem(1024, channels=512, pad=24, rate=24, size=41), "forward", "winograd 2"),
+        (problem(1024, channels=512, pad=24, rate=24, size=41), "forward", "shift 0"),
+        (problem(1024, channels=512, pad=24, rate=24, size=41), "backward_data", "winograd 2"),
         (problem(64, channels=3, pad=1, size=513), "forward", "packed 0"),
         (problem(64, channels=3, pad=1, size=513), "backward_weights", "strips 0"),
         (problem(64, channels=3, pad=1, size=65), "backward_data", "winograd 6"),
@@ -305,7 +306,7 @@ def test_layer_engine_overrides_the_net() -> None:
 
 
 def test_strips_need_less_memory() -> None:
-    text = net_text("Convolution", (1, 64, 150, 150), "num_output: 8 kernel_size: 5 pad: 2")
+    text = net_text("Convolution", (1, 64, 150, 150), "num_output: 64 kernel_size: 5 pad: 2")
     sizes = {}
     for engine in ("CAFFE", "DEFAULT"):
         net = build(text, engine)

@@ -1,6 +1,6 @@
 /* Parts of a scratch one after the other, in whole lines of the caches. */
-#ifndef PYDEEPLAB_WINOGRAD_SCRATCH_H
-#define PYDEEPLAB_WINOGRAD_SCRATCH_H
+#ifndef PYDEEPLAB_SCRATCH_H
+#define PYDEEPLAB_SCRATCH_H
 
 #include <stddef.h>
 #include <stdint.h>

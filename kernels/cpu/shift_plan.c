@@ -4,7 +4,8 @@
 
 enum {
     FEWEST_PANELS = 4, /* of a strip */
-    TURNS = 8, /* strips per thread, if they are not too small */
+    TURNS = 8,         /* strips per thread, if they are not too small */
+    MOST_ROWS = 1024,  /* of weights at once: those of the next channel are still near in memory */
 };
 
 static ptrdiff_t panels_of(const Shift *p) { return parts_of(p->y.size * p->x.size, PANEL); }
@@ -28,7 +29,7 @@ static ptrdiff_t lay_out(Plan *plan, float *memory)
     plan->regions = place(memory, &used, floats_of(most_regions(p), sizeof(Region)));
     plan->strips = place(memory, &used, floats_of(panels, sizeof(Strip)));
     plan->weights = place(memory, &used, p->channels * plan->weight_step);
-    plan->products = place(memory, &used, panels * (rows + p->y.taps * BLOCK) * PANEL);
+    plan->products = place(memory, &used, panels * odd_lines((rows + p->y.taps * BLOCK) * PANEL));
     plan->own = place(memory, &used, omp_get_max_threads() * plan->own_size);
     return used + LINE;
 }
@@ -48,7 +49,7 @@ static Region region_of(const Plan *plan, Segment y, Segment x)
     region.runs = xs == plan->problem->x.taps ? 1 : ys;
     region.taps_of_run = xs * ys / region.runs;
     region.run_step = parts_of(region.taps_of_run * plan->outputs_at_once, BLOCK) * BLOCK * PANEL;
-    region.step = region.runs * region.run_step;
+    region.step = odd_lines(region.runs * region.run_step);
     return region;
 }
 
@@ -80,7 +81,7 @@ static void cut_image(Plan *plan)
 Plan shift_plan(const Shift *problem, float *scratch, ptrdiff_t size)
 {
     Plan plan = {.problem = problem, .taps = problem->y.taps * problem->x.taps, .outputs_at_once = problem->outputs};
-    while (plan.outputs_at_once > 1 && lay_out(&plan, NULL) > size)
+    while (plan.outputs_at_once > 1 && (plan.outputs_at_once * plan.taps > MOST_ROWS || lay_out(&plan, NULL) > size))
         plan.outputs_at_once = plan.outputs_at_once > BLOCK ? (plan.outputs_at_once - 1) / BLOCK * BLOCK
                                                             : plan.outputs_at_once - 1;
     lay_out(&plan, aligned(scratch));

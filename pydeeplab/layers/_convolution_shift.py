@@ -20,10 +20,10 @@ __all__ = ["ShiftEngine", "cut_axis", "shift_applies", "shift_cost"]
 SCRATCH_ELEMENTS = 6 * 2**20
 """What a pass may use at a time, beside what each thread has: 24 MB."""
 
-PANEL, BLOCK, DEPTH, MOST_PANELS = 16, 6, 256, 16
-"""Pixels, rows and channels that are multiplied at a time, and panels of a strip."""
+PANEL, BLOCK, DEPTH, MOST_PANELS, MOST_ROWS = 16, 6, 256, 16, 1024
+"""Pixels, rows and channels that are multiplied at a time, panels of a strip, rows (taps times outputs) of a turn."""
 
-PRODUCT_COST, PIXEL_COST, VALUE_COST, WEIGHT_COST = 1.13, 15.0, 21.0, 11.0
+PRODUCT_COST, PIXEL_COST, VALUE_COST, WEIGHT_COST = 1.16, 16.0, 21.0, 20.0
 """What a multiply-add, a pixel of a channel, a product that is added up and a weight cost, where a multiply-add of a
 large matrix product costs 1; fitted to measurements."""
 
@@ -54,7 +54,7 @@ def _room(problem: Problem, outputs: int) -> int:
     panels, regions = math.ceil(math.prod(problem.image) / PANEL), (2 * down + 1) * (2 * across + 1)
     rows = down * across * outputs
     weights = problem.channels * (rows + BLOCK + 2 * PANEL)
-    return weights + (panels + regions) * ((rows + BLOCK * down) * PANEL + 8) + 48 * regions + 1024
+    return weights + (panels + regions) * ((rows + BLOCK * down + 1) * PANEL + 8) + 48 * regions + 1024
 
 
 def shift_cost(problem: Problem) -> float:
@@ -80,10 +80,11 @@ class ShiftEngine(ColumnsEngine):
         self._window_arguments = (*problem.window.pad, *problem.window.dilation)
 
     def _scratch(self) -> NDArray[Any]:
-        """Room for all outputs if they fit into `SCRATCH_ELEMENTS`, at least for one."""
+        """Room for the outputs of a turn if they fit into `SCRATCH_ELEMENTS`, at least for one."""
         p = self._problem
         own = PANEL * max(DEPTH * MOST_PANELS, math.ceil(math.prod(p.image) / PANEL))
-        most = max(_room(p, 1), min(SCRATCH_ELEMENTS, _room(p, p.outputs)))
+        outputs = max(1, min(p.outputs, MOST_ROWS // p.window.taps))
+        most = max(_room(p, 1), min(SCRATCH_ELEMENTS, _room(p, outputs)))
         return self._workspace.get(get_num_threads() * own + most)
 
     def image_to_map(

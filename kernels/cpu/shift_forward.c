@@ -71,6 +71,8 @@ static void multiply_strip(const Plan *plan, PanelProduct multiply, Strip strip,
     float *columns = own(plan), *products = region->products + strip.begin * region->step;
     Piece pieces[MOST_PIECES];
     const ptrdiff_t piece_count = cut_strip(plan, strip, pieces);
+    if (!p->channels)
+        memset(products, 0, strip.count * region->step * sizeof(float));
     for (ptrdiff_t k = 0; k < p->channels; k += DEPTH) {
         const ptrdiff_t count = least(DEPTH, p->channels - k);
         pack_columns(plan, pieces, piece_count, image + k * p->y.size * p->x.size, count, columns);

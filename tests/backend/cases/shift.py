@@ -31,6 +31,7 @@ GEOMETRIES = [
     _geometry("row", (1, 40), (1, 5), (0, 4), rate=(1, 2)),
     _geometry("deep", (9, 10), (3, 3), (6, 6), rate=(6, 6), channels=530, outputs=21),
     _geometry("many-outputs", (12, 9), (3, 3), (6, 6), rate=(6, 6), channels=13, outputs=263),
+    _geometry("no-channels", (5, 7), (3, 3), (1, 1), channels=0, outputs=5),
     _geometry("empty-batch", (5, 6), (3, 3), (1, 1), batch=0),
 ]
 

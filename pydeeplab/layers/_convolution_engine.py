@@ -95,7 +95,10 @@ def choose_engine(
 
 def _shares(problem: Problem, operation: str, lacking: Collection[str]) -> dict[float, Choice]:
     """What costs less than columns, by the share of their cost."""
-    columns, shares = columns_cost(problem), {}
+    shares: dict[float, Choice] = {}
+    columns = columns_cost(problem)
+    if not columns:
+        return shares
     if f"shift_{operation}" not in lacking and shift_applies(problem, operation):
         share = shift_cost(problem) / columns
         if share < CLEAR:

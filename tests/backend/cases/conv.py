@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from pydeeplab.threads import get_num_threads
 from tests.support.kernels import Arguments, Case
+
+SCRATCH = 2**19 * (4 + get_num_threads())
+"""Enough for the parts that each thread has to itself."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,7 @@ def _packed(relu: bool, slope: float, sums: bool = False) -> list[Case]:
             x, w, bias, y = _forward(g, r)
             scale = r.uniform(0.5, 2, g.outputs) if relu else None
             other = r.real(*y.shape) if sums else None
-            return [x, w, scale, bias, other, y, r.scratch(2**20), *g.window, g.group, relu, slope]
+            return [x, w, scale, bias, other, y, r.scratch(SCRATCH), *g.window, g.group, relu, slope]
 
         return make
 

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from tests.backend.cases.conv import Geometry
+from tests.backend.cases.conv import SCRATCH, Geometry
 from tests.support.kernels import Arguments, Case
 
 ONE = (1, 1)
-SCRATCH = 2**20
 
 
 def _geometry(

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.backend.cases.conv import Geometry
+from tests.backend.cases.conv import SCRATCH, Geometry
 from tests.support.kernels import Arguments, Case
 
 ONE = (1, 1)
-SCRATCH = 2**20
 
 
 def _geometry(label: str, size: tuple[int, int], rate: tuple[int, int], pad: tuple[int, int], **more: Any) -> Geometry:

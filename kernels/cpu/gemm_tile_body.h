@@ -28,9 +28,9 @@ static void product_plain(ptrdiff_t k, ptrdiff_t blocks, const float *a, ptrdiff
 
 enum { FETCHED = 16 }; /* terms of a block that are fetched ahead */
 
-__attribute__((target("avx2,fma,prfchw"))) static void product_avx2(ptrdiff_t k, ptrdiff_t blocks, const float *a, ptrdiff_t lda,
-                                                             ptrdiff_t a_step, const float *b, float *c, ptrdiff_t c_step,
-                                                             int add)
+__attribute__((target("avx2,fma,prfchw"))) static void product_avx2(ptrdiff_t k, ptrdiff_t blocks, const float *a,
+                                                                    ptrdiff_t lda, ptrdiff_t a_step, const float *b,
+                                                                    float *c, ptrdiff_t c_step, int add)
 {
     for (ptrdiff_t i = 0; i < blocks; i++, a += a_step, c += c_step) {
         __m256 sum[BLOCK][2];

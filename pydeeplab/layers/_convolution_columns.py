@@ -13,7 +13,9 @@ from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_problem import Epilogue, Problem
 from pydeeplab.threads import get_num_threads
 
-__all__ = ["STRIP_ELEMENTS", "ColumnsEngine"]
+__all__ = ["STRIP_ELEMENTS", "Array", "ColumnsEngine"]
+
+Array = NDArray[Any]
 
 STRIP_ELEMENTS = 2**20
 """Columns that one thread makes at a time: 4 MB, about what its share of the caches holds."""
@@ -89,7 +91,11 @@ class ColumnsEngine:
         epilogue: Epilogue | None = None,
     ) -> None:
         """A convolution's forward pass, a deconvolution's gradient of the bottom; the epilogue follows the bias."""
-        self._run("forward", self._image(x), self._weights(w), bias, self._map(y))
+        self._make_map(self._image(x), self._weights(w), bias, self._map(y), epilogue)
+
+    def _make_map(self, x: Array, w: Array, bias: Array | None, y: Array, epilogue: Epilogue | None) -> None:
+        """`image_to_map` of arrays in the shapes that kernels want."""
+        self._run("forward", x, w, bias, y)
         if epilogue:
             flat = y.reshape(self._problem.batch, self._problem.outputs, math.prod(self._problem.positions))
             last = epilogue.scale, epilogue.shift, epilogue.slope, epilogue.relu

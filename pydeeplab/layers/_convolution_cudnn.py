@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydeeplab.backend import Backend
 from pydeeplab.backend.cuda.library import Unavailable
 from pydeeplab.layer import Layer
+from pydeeplab.layers._convolution_columns import Array
 from pydeeplab.layers._convolution_implicit import ImplicitEngine
 from pydeeplab.layers._convolution_problem import Epilogue, Problem
 
@@ -63,14 +64,7 @@ class CudnnEngine(ImplicitEngine):
             flat = values.reshape(self._problem.batch, channels, -1)
             self._kernels.channel_affine_forward(flat, flat, last.scale, shift, last.slope, last.relu)
 
-    def image_to_map(
-        self,
-        x: NDArray[Any],
-        w: NDArray[Any],
-        bias: NDArray[Any] | None,
-        y: NDArray[Any],
-        epilogue: Epilogue | None = None,
-    ) -> None:
+    def _make_map(self, x: Array, w: Array, bias: Array | None, y: Array, epilogue: Epilogue | None) -> None:
         self._compute("Forward", x, w, y)
         self._finish(y, self._problem.outputs, bias, epilogue or Epilogue())
 

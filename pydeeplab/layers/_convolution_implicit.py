@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pydeeplab.layer import Layer
-from pydeeplab.layers._convolution_columns import ColumnsEngine
+from pydeeplab.layers._convolution_columns import Array, ColumnsEngine
 from pydeeplab.layers._convolution_problem import Epilogue, Problem
 
 __all__ = ["ImplicitEngine", "choose_without_strips"]
@@ -52,17 +52,10 @@ class ImplicitEngine(ColumnsEngine):
         super().__init__(layer, problem, "implicit")
         self._suffix, self._columns = "_implicit", 0
 
-    def image_to_map(
-        self,
-        x: NDArray[Any],
-        w: NDArray[Any],
-        bias: NDArray[Any] | None,
-        y: NDArray[Any],
-        epilogue: Epilogue | None = None,
-    ) -> None:
+    def _make_map(self, x: Array, w: Array, bias: Array | None, y: Array, epilogue: Epilogue | None) -> None:
         last = epilogue or Epilogue()
         other = None if last.other is None else self._map(last.other)
-        arrays = self._image(x), self._weights(w), last.scale, self._shift(bias, last), other, self._map(y)
+        arrays = x, w, last.scale, self._shift(bias, last), other, y
         work = self._workspace.get(0)
         self._kernels.conv_forward_packed(*arrays, work, *self._plane, self._problem.group, last.relu, last.slope)
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
-from numpy.typing import NDArray
 
 from pydeeplab.layer import Layer
-from pydeeplab.layers._convolution_columns import ColumnsEngine
+from pydeeplab.layers._convolution_columns import Array, ColumnsEngine
 from pydeeplab.layers._convolution_problem import Epilogue, Problem
 from pydeeplab.threads import get_num_threads
 
@@ -79,17 +76,10 @@ class PackedEngine(ColumnsEngine):
         strip = PANEL * max(4, min(16, STRIP_PRODUCTS // (outputs * PANEL)))
         return self._problem.group * outputs * depth + get_num_threads() * strip * (min(depth, DEPTH) + 1 + outputs)
 
-    def image_to_map(
-        self,
-        x: NDArray[Any],
-        w: NDArray[Any],
-        bias: NDArray[Any] | None,
-        y: NDArray[Any],
-        epilogue: Epilogue | None = None,
-    ) -> None:
+    def _make_map(self, x: Array, w: Array, bias: Array | None, y: Array, epilogue: Epilogue | None) -> None:
         last = epilogue or Epilogue()
         other = None if last.other is None else self._map(last.other)
-        arrays = self._image(x), self._weights(w), last.scale, last.shift_with(bias), other, self._map(y)
+        arrays = x, w, last.scale, last.shift_with(bias), other, y
         work = self._workspace.get(self._room)
         self._forward(*arrays, work, *self._plane, self._problem.group, last.relu, last.slope)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pydeeplab.layers._convolution_columns import ColumnsEngine
+from pydeeplab.layers._convolution_columns import Array, ColumnsEngine
 from pydeeplab.layers._convolution_problem import Epilogue, Problem
 from pydeeplab.threads import get_num_threads
 
@@ -87,14 +87,7 @@ class ShiftEngine(ColumnsEngine):
         most = max(_room(p, 1), min(SCRATCH_ELEMENTS, _room(p, outputs)))
         return self._workspace.get(get_num_threads() * own + most)
 
-    def image_to_map(
-        self,
-        x: NDArray[Any],
-        w: NDArray[Any],
-        bias: NDArray[Any] | None,
-        y: NDArray[Any],
-        epilogue: Epilogue | None = None,
-    ) -> None:
+    def _make_map(self, x: Array, w: Array, bias: Array | None, y: Array, epilogue: Epilogue | None) -> None:
         last = epilogue or Epilogue()
-        arrays = self._image(x), self._weights(w), last.scale, last.shift_with(bias), self._map(y)
+        arrays = x, w, last.scale, last.shift_with(bias), y
         self._kernels.shift_forward(*arrays, self._scratch(), *self._window_arguments, last.relu, last.slope)

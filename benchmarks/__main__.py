@@ -21,8 +21,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.burden import Burden
 from benchmarks.chart import write_charts
-from benchmarks.contestants import CONTESTANTS, OURS
+from benchmarks.contestants import ALONE, CONTESTANTS, OURS
 from benchmarks.duel import CannotError, Worker, difference, duel
 from benchmarks.record import Record
 from benchmarks.tasks import Task, tasks
@@ -38,9 +39,9 @@ def main() -> int:
     args = _arguments()
     record = Record(args.out)
     if not args.report:
-        wanted = [name for name in CONTESTANTS if name != OURS and _matches(name, args.against)]
-        for task in tasks(args.threads, args.rows, args.quick):
-            _row(task, [n for n in wanted if task.kind in CONTESTANTS[n].kinds], record, args)
+        with Burden(args.busy):
+            for task in tasks(args.threads, args.rows, args.quick):
+                _row(task, [n for n in CONTESTANTS if _takes_part(n, task) and _matches(n, args.against)], record, args)
     print(record.table())
     write_charts(record, args.out.parent, args.out.stem)
     return 0
@@ -54,17 +55,22 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, nargs="+", default=[cores], help=f"default {cores}")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each (default 7)")
     parser.add_argument("--quick", action="store_true", help="small pictures and 2 rounds: does everything run?")
+    parser.add_argument("--busy", type=int, default=0, metavar="N", help="meanwhile, N processes multiply matrices")
     parser.add_argument("--again", action="store_true", help="measure pairs again that the file has")
     parser.add_argument("--report", action="store_true", help="measure nothing; print and draw what the file has")
-    parser.add_argument("--out", type=Path, help="the JSON file (default benchmarks/results/bench.json)")
+    parser.add_argument("--out", type=Path, help="the JSON file (default benchmarks/results/bench.json, or busy.json)")
     args = parser.parse_args()
     args.rounds = 2 if args.quick else args.rounds
-    args.out = args.out or RESULTS / ("quick.json" if args.quick else "bench.json")
+    args.out = args.out or RESULTS / ("quick.json" if args.quick else "busy.json" if args.busy else "bench.json")
     return args
 
 
 def _matches(name: str, patterns: list[str]) -> bool:
     return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+
+
+def _takes_part(name: str, task: Task) -> bool:
+    return name != OURS and task.kind in CONTESTANTS[name].kinds and (name != ALONE or task.threads > 1)
 
 
 def _row(task: Task, names: list[str], record: Record, args: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants import OURS
+from benchmarks.contestants import ALONE, OURS
 from benchmarks.record import Record, median_ratio
 from benchmarks.tasks import Task
 from pydeeplab.files import write_bytes
@@ -24,7 +24,7 @@ FASTER, SLOWER, OWN = "#009e73", "#d55e00", "#222222"
 
 
 def write_charts(record: Record, folder: Path, stem: str) -> None:
-    """Write ``<stem>.svg``, the times of all rows, and ``<stem>_scaling.svg`` if there are several thread counts."""
+    """Write ``<stem>.svg``, the times of all rows, and ``<stem>_scaling.svg`` if one thread took turns with several."""
     picture = _bars(record.content["rows"])
     write_bytes(folder / f"{stem}.svg", picture_svg(picture, "Time as a multiple of pydeeplab's").encode())
     series = _scaling(record.content["rows"])
@@ -62,15 +62,11 @@ def _bars(rows: list[dict[str, Any]]) -> Picture:
 
 
 def _scaling(rows: list[dict[str, Any]]) -> list[Series]:
-    """Our speed-up by the number of threads, for each kind of work measured with one thread and with more."""
+    """How many times as fast we are on some threads as on one, measured in turns, for each kind of work."""
     times: dict[str, dict[int, float]] = {}
     for row in rows:
-        task = Task(**row["task"])
-        ours = [min(pair["seconds"][OURS]) for pair in row["pairs"].values() if "seconds" in pair]
-        if ours:
-            times.setdefault(task.name, {})[task.threads] = min(ours)
-    return [
-        Series(name, sorted(by), [by[1] / by[n] for n in sorted(by)], marks=True)
-        for name, by in times.items()
-        if 1 in by and len(by) > 1
-    ]
+        task, pair = Task(**row["task"]), row["pairs"].get(ALONE, {})
+        if "seconds" in pair:
+            seconds = pair["seconds"]
+            times.setdefault(task.name, {1: 1.0})[task.threads] = min(seconds[ALONE]) / min(seconds[OURS])
+    return [Series(name, sorted(by), [by[n] for n in sorted(by)], marks=True) for name, by in times.items()]

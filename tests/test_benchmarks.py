@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.burden import Burden
 from benchmarks.chart import write_charts
-from benchmarks.contestants import OURS
+from benchmarks.contestants import ALONE, OURS
 from benchmarks.duel import CannotError, Worker, difference, duel
 from benchmarks.materials import prepare_crf, trainable
 from benchmarks.record import Record, median_ratio
@@ -60,6 +61,13 @@ def test_two_processes_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert set(first.facts["versions"]) == {"numpy", "scipy"}
 
 
+def test_a_burden_works_until_it_is_lifted() -> None:
+    with Burden(2) as burden:
+        processes = burden.processes
+        assert [process.poll() for process in processes] == [None, None]
+    assert all(process.poll() for process in processes)
+
+
 def test_who_cannot_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(__file__).parent.parent)
     with pytest.raises(CannotError, match=r"FileNotFoundError.*image\.npy"), Worker(OURS, CRF, tmp_path):
@@ -79,6 +87,8 @@ def test_records_are_added_to(tmp_path: Path) -> None:
         pairs = record.row(Task("forward", "net", 9, 1, threads))
         pairs["torch"] = pair(seconds, "torch", [4.0, 4.0, 4.0])
         pairs["opencv"] = {"cannot": "no such layer"}
+        if threads > 1:
+            pairs[ALONE] = pair([1.0, 1.0], ALONE, [1.9, 2.0])
         record.write()
     record = Record(path)
     assert len(json.loads(path.read_text())["rows"]) == len(record.content["rows"]) == 2

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-__all__ = ["CONTESTANTS", "OURS", "Contestant", "load"]
+__all__ = ["ALONE", "CONTESTANTS", "OURS", "Contestant", "load"]
 
 OURS = "pydeeplab"
+ALONE = "pydeeplab one thread"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Contestant:
 _NUMPY = ("numpy", "scipy")
 CONTESTANTS = {
     OURS: Contestant("ours", "Ours", ("forward", "train", "crf"), _NUMPY),
+    ALONE: Contestant("ours", "Ours", ("forward", "train", "crf"), _NUMPY, one_thread=True),
     "pydeeplab keep=all": Contestant("ours", "Ours", ("forward",), _NUMPY, (("keep", "all"),)),
     "pydeeplab recompute": Contestant("ours", "Ours", ("train",), _NUMPY, (("keep", "recompute"),)),
     "pydeeplab CAFFE": Contestant("ours", "Ours", ("forward", "train"), _NUMPY, (("keep", "all"), ("engine", "CAFFE"))),

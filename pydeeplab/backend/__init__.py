@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pydeeplab.backend.arguments import checked
 from pydeeplab.backend.room import check_room
-from pydeeplab.backend.spec import Array, Kernel, kernels, stems
-from pydeeplab.errors import ShapeError, UnsupportedError, UsageError, did_you_mean
+from pydeeplab.backend.spec import kernels, stems
+from pydeeplab.errors import UnsupportedError, UsageError, did_you_mean
 
-__all__ = ["BACKENDS", "Backend", "KernelTable", "checked", "get_backend", "missing"]
+__all__ = ["BACKENDS", "Backend", "KernelTable", "get_backend", "missing"]
 
 BACKENDS = ("cpu", "reference", "cuda", "cuda-emulation")
 
@@ -93,7 +94,7 @@ class Backend:
                 self.missing.append(name)
                 functions[name] = missing(name, self.name)
             else:
-                functions[name] = checked(row, function, self.dtypes)
+                functions[name] = checked(row, function, self.dtypes, together=self.name == "cpu")
         return functions
 
     def __repr__(self) -> str:
@@ -110,48 +111,6 @@ def missing(name: str, backend: str) -> Callable[..., None]:
         )
 
     return stub
-
-
-def checked(row: Kernel, function: Callable[..., None], dtypes: tuple[np.dtype[Any], ...]) -> Callable[..., None]:
-    """Wrap a kernel so that shapes, types and contiguity are right before native code sees a pointer."""
-    arguments = row.arguments
-    count = len(arguments)
-
-    def call(*values: Any) -> None:
-        if len(values) != count:
-            raise TypeError(
-                f"kernel {row.name} takes {count} arguments ({', '.join(a.name for a in arguments)}), got {len(values)}"
-            )
-        bound: dict[str, int] = {}
-        for argument, value in zip(arguments, values, strict=True):
-            if isinstance(argument, Array):
-                _check_array(row.name, argument, value, bound, dtypes)
-        function(*values)
-
-    call.__name__ = row.name
-    return call
-
-
-def _check_array(
-    kernel: str, argument: Array, value: Any, bound: dict[str, int], dtypes: tuple[np.dtype[Any], ...]
-) -> None:
-    if value is None:
-        if not argument.optional:
-            raise ShapeError(f"kernel {kernel}: argument {argument.name} may not be None")
-        return
-    wanted = argument.dtype
-    if (value.dtype not in dtypes) if wanted == "real" else (value.dtype != wanted):
-        raise ShapeError(f"kernel {kernel}: {argument.name} has type {value.dtype}, expected {wanted}")
-    if not value.flags.c_contiguous:
-        raise ShapeError(f"kernel {kernel}: {argument.name} must be C-contiguous")
-    shape = value.shape
-    if len(shape) != len(argument.dims):
-        raise ShapeError(f"kernel {kernel}: {argument.name} has shape {shape}, expected [{', '.join(argument.dims)}]")
-    for symbol, size in zip(argument.dims, shape, strict=True):
-        if bound.setdefault(symbol, size) != size:
-            raise ShapeError(
-                f"kernel {kernel}: {argument.name} has shape {shape}, but {symbol} is {bound[symbol]} in an earlier one"
-            )
 
 
 def get_backend(name: str | Backend) -> Backend:

@@ -32,11 +32,13 @@ def run(case: Case, kernel: str, backend: str, dtype: type) -> dict[str, np.ndar
     row = TABLE[kernel]
     values = case.make(Arguments(dtype, case.seed))
     getattr(get_backend(backend).kernels, kernel)(*values)
-    return {
-        a.name: v
+    made = [
+        (a, v)
         for a, v in zip(row.arguments, values, strict=True)
         if isinstance(a, Array) and a.access in ("out", "inout") and v is not None and a.name not in case.ignore
-    }
+    ]
+    single = {a.name: v for a, v in made if not a.several}
+    return single | {f"{a.name}[{i}]": array for a, v in made if a.several for i, array in enumerate(v)}
 
 
 def pairs() -> list[tuple[Case, str, str]]:

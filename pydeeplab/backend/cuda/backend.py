@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pydeeplab.backend import Backend, checked, missing
+from pydeeplab.backend import Backend, missing
+from pydeeplab.backend.arguments import checked
 from pydeeplab.backend.cuda.blas import connect_blas
 from pydeeplab.backend.cuda.event import Event
 from pydeeplab.backend.cuda.library import BAD_VALUE, Library, Unavailable, load_library

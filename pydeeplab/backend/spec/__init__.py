@@ -9,6 +9,11 @@ Each module of this package describes one family of kernels in a list ``KERNELS`
 floating type unless another is named; ``?`` allows None. Dimensions are symbols that must agree among the arguments;
 ``*`` takes whatever comes; ``in host`` arrays lie in the host's memory on every backend. ``int``, ``float`` and
 ``bool`` are scalars. Arguments are passed by position in this order.
+
+A star, as in ``in* x``, ``out* y`` or ``in?* other``, stands for several arrays, one of each *picture*. Callers pass
+lists of one length, at least 1; with ``?`` entries may be None, and so may the list. Dimensions must agree picture by
+picture: those that only starred arguments have may differ from picture to picture. On the CPU a kernel takes all
+pictures at once; kernels of other backends take one, and are called for each.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from dataclasses import dataclass
 
 __all__ = ["Array", "Kernel", "Scalar", "kernel", "kernels", "stems"]
 
-_ARRAY = re.compile(r"(in|out|inout|scratch)(\?)?( host)?\s+(\w+)\[([^\]]*)\](?::(\w+))?$")
+_ARRAY = re.compile(r"(in|out|inout|scratch)(\?)?(\*)?( host)?\s+(\w+)\[([^\]]*)\](?::(\w+))?$")
 _SCALAR = re.compile(r"(int|float|bool)\s+(\w+)$")
 
 
@@ -29,7 +34,7 @@ class Array:
     """An array argument.
 
     ``access`` is in, out, inout or scratch; ``dtype`` real (the net's type) or a NumPy name; ``host`` arrays are never
-    on a device.
+    on a device. ``several``: the caller passes a list, an array of each picture.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Array:
     dtype: str = "real"
     optional: bool = False
     host: bool = False
+    several: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,11 @@ class Kernel:
         """The symbols of its arrays' dimensions, in the order in which they appear first."""
         return list(dict.fromkeys(d for a in self.arguments if isinstance(a, Array) for d in a.dims))
 
+    @property
+    def several(self) -> list[int]:
+        """The places of the arguments of which there is one of each picture."""
+        return [i for i, a in enumerate(self.arguments) if isinstance(a, Array) and a.several]
+
 
 def kernel(
     name: str,
@@ -85,14 +96,18 @@ def kernel(
     for text in re.split(r",(?![^\[]*\])", signature):
         text = text.strip()
         if match := _ARRAY.match(text):
-            access, optional, host, label, dims, dtype = match.groups()
+            access, optional, several, host, label, dims, dtype = match.groups()
             symbols = tuple(d.strip() for d in dims.split(",") if d.strip())
             symbols = tuple(f"{label}_size" if d == "*" else d for d in symbols)
-            arguments.append(Array(label, access, symbols, dtype or "real", bool(optional), bool(host)))
+            flags = bool(optional), bool(host), bool(several)
+            arguments.append(Array(label, access, symbols, dtype or "real", *flags))
         elif match := _SCALAR.match(text):
             arguments.append(Scalar(match[2], match[1]))
         else:
             raise ValueError(f"kernel {name}: cannot read argument '{text}'")
+    arrays = [a for a in arguments if isinstance(a, Array)]
+    if any(a.several for a in arrays) and any(a.access == "out" and not a.several for a in arrays):
+        raise ValueError(f"kernel {name}: what it overwrites for each of several pictures must be starred too")
     return Kernel(name, tuple(arguments), source, tolerance, variant_of, only)
 
 

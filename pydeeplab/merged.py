@@ -128,8 +128,8 @@ class ResidualChain(ConvolutionChain):
         convolution: Any = self.layer
         if convolution.takes_sums:
             scale, shift = self._affine.coefficients()
-            epilogue = Epilogue(scale, shift, self._relu, self._slope, self._other.read())
-            convolution.forward_fused(bottoms[:1], [top], epilogue)
+            epilogue = Epilogue(scale, shift, self._relu, self._slope)
+            convolution.forward_fused(bottoms[:1], [top], epilogue, self._other)
         else:
             for step in self._apart:
                 step.forward()

@@ -18,7 +18,7 @@ from benchmarks.tasks import Task
 from pydeeplab.backend.cpu.blas_threads import thread_controls
 from pydeeplab.layers import _convolution_engine
 from pydeeplab.layers._convolution_columns import Array, ColumnsEngine
-from pydeeplab.layers._convolution_problem import Epilogue
+from pydeeplab.layers._convolution_problem import Epilogue, Picture
 from pydeeplab.threads import set_num_threads
 
 
@@ -51,8 +51,8 @@ class SerialColumns(ColumnsEngine):
         self._kernels.im2col(image[None], columns, *self._window)
         return columns.reshape(columns.shape[1], -1)
 
-    def _make_map(self, x: Array, w: Array, bias: Array | None, y: Array, epilogue: Epilogue | None) -> None:
-        images, weights, maps, columns = self._sides(x, w, y)
+    def _make_map(self, picture: Picture, w: Array, bias: Array | None, epilogue: Epilogue | None) -> None:
+        images, weights, maps, columns = self._sides(picture.x, w, picture.y)
         for image, one in zip(images, maps, strict=True):
             _multiply(weights, self._fill(image, columns), one.reshape(len(one), -1))
             if bias is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pydeeplab.layer import Layer
-from pydeeplab.layers._convolution_problem import Epilogue, Problem
+from pydeeplab.layers._convolution_problem import Epilogue, Picture, Problem
 from pydeeplab.threads import get_num_threads
 
 __all__ = ["STRIP_ELEMENTS", "Array", "ColumnsEngine"]
@@ -32,7 +32,7 @@ class ColumnsEngine:
     """
 
     takes_sums = False
-    """Whether `image_to_map` adds an epilogue's ``other``."""
+    """Whether the forward pass adds a picture's ``other``."""
 
     def __init__(self, layer: Layer, problem: Problem, name: str):
         self._kernels, self._workspace = layer.kernels, layer.context.workspace
@@ -91,13 +91,32 @@ class ColumnsEngine:
         epilogue: Epilogue | None = None,
     ) -> None:
         """A convolution's forward pass, a deconvolution's gradient of the bottom; the epilogue follows the bias."""
-        self._make_map(self._image(x), self._weights(w), bias, self._map(y), epilogue)
+        self.images_to_maps([self.picture(x, y)], w, bias, epilogue)
 
-    def _make_map(self, x: Array, w: Array, bias: Array | None, y: Array, epilogue: Epilogue | None) -> None:
-        """`image_to_map` of arrays in the shapes that kernels want."""
-        self._run("forward", x, w, bias, y)
+    def picture(self, x: NDArray[Any], y: NDArray[Any], other: NDArray[Any] | None = None) -> Picture:
+        """A picture of this engine's `Problem`, for `images_to_maps` of this engine or of one it is a companion of."""
+        return Picture(self._problem, self._image(x), self._map(y), None if other is None else self._map(other))
+
+    def companions(self, engines: Sequence[ColumnsEngine]) -> list[ColumnsEngine]:
+        """Those of ``engines``, of problems with the same weights and window, whose pictures `images_to_maps` takes
+        together with its own because that is faster; each result is the same as alone."""
+        return []
+
+    def images_to_maps(
+        self, pictures: Sequence[Picture], w: NDArray[Any], bias: NDArray[Any] | None, epilogue: Epilogue | None = None
+    ) -> None:
+        """`image_to_map` of several pictures with the same weights: its own and those of `companions`."""
+        self._make_maps(pictures, self._weights(w), bias, epilogue)
+
+    def _make_maps(self, pictures: Sequence[Picture], w: Array, bias: Array | None, epilogue: Epilogue | None) -> None:
+        """`images_to_maps` of weights in the shape that kernels want: one after the other."""
+        for picture in pictures:
+            self._make_map(picture, w, bias, epilogue)
+
+    def _make_map(self, picture: Picture, w: Array, bias: Array | None, epilogue: Epilogue | None) -> None:
+        self._run("forward", picture.x, w, bias, picture.y)
         if epilogue:
-            flat = y.reshape(self._problem.batch, self._problem.outputs, math.prod(self._problem.positions))
+            flat = picture.y.reshape(self._problem.batch, self._problem.outputs, math.prod(self._problem.positions))
             last = epilogue.scale, epilogue.shift, epilogue.slope, epilogue.relu
             self._kernels.channel_affine_forward(flat, flat, *last)
 

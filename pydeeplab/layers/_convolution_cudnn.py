@@ -13,7 +13,7 @@ from pydeeplab.backend.cuda.library import Unavailable
 from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_columns import Array
 from pydeeplab.layers._convolution_implicit import ImplicitEngine
-from pydeeplab.layers._convolution_problem import Epilogue, Problem
+from pydeeplab.layers._convolution_problem import Epilogue, Picture, Problem
 
 if TYPE_CHECKING:
     from pydeeplab.backend.cuda.cudnn import Cudnn, CudnnConvolution
@@ -64,9 +64,9 @@ class CudnnEngine(ImplicitEngine):
             flat = values.reshape(self._problem.batch, channels, -1)
             self._kernels.channel_affine_forward(flat, flat, last.scale, shift, last.slope, last.relu)
 
-    def _make_map(self, x: Array, w: Array, bias: Array | None, y: Array, epilogue: Epilogue | None) -> None:
-        self._compute("Forward", x, w, y)
-        self._finish(y, self._problem.outputs, bias, epilogue or Epilogue())
+    def _make_map(self, picture: Picture, w: Array, bias: Array | None, epilogue: Epilogue | None) -> None:
+        self._compute("Forward", picture.x, w, picture.y)
+        self._finish(picture.y, self._problem.outputs, bias, epilogue or Epilogue())
 
     def map_to_image(self, y: NDArray[Any], w: NDArray[Any], bias: NDArray[Any] | None, x: NDArray[Any]) -> None:
         self._compute("BackwardData", w, y, x)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_columns import Array, ColumnsEngine
-from pydeeplab.layers._convolution_problem import Epilogue, Problem
+from pydeeplab.layers._convolution_problem import Epilogue, Picture, Problem
 
 __all__ = ["ImplicitEngine", "choose_without_strips"]
 
@@ -52,10 +52,9 @@ class ImplicitEngine(ColumnsEngine):
         super().__init__(layer, problem, "implicit")
         self._suffix, self._columns = "_implicit", 0
 
-    def _make_map(self, x: Array, w: Array, bias: Array | None, y: Array, epilogue: Epilogue | None) -> None:
+    def _make_map(self, picture: Picture, w: Array, bias: Array | None, epilogue: Epilogue | None) -> None:
         last = epilogue or Epilogue()
-        other = None if last.other is None else self._map(last.other)
-        arrays = x, w, last.scale, self._shift(bias, last), other, y
+        arrays = picture.x, w, last.scale, self._shift(bias, last), picture.other, picture.y
         work = self._workspace.get(0)
         self._kernels.conv_forward_packed(*arrays, work, *self._plane, self._problem.group, last.relu, last.slope)
 

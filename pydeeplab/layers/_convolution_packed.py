@@ -6,7 +6,7 @@ import math
 
 from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_columns import Array, ColumnsEngine
-from pydeeplab.layers._convolution_problem import Epilogue, Problem
+from pydeeplab.layers._convolution_problem import Epilogue, Picture, Problem
 from pydeeplab.threads import get_num_threads
 
 __all__ = ["PackedEngine", "StrassenEngine", "strassen_share"]
@@ -76,10 +76,9 @@ class PackedEngine(ColumnsEngine):
         strip = PANEL * max(4, min(16, STRIP_PRODUCTS // (outputs * PANEL)))
         return self._problem.group * outputs * depth + get_num_threads() * strip * (min(depth, DEPTH) + 1 + outputs)
 
-    def _make_map(self, x: Array, w: Array, bias: Array | None, y: Array, epilogue: Epilogue | None) -> None:
+    def _make_map(self, picture: Picture, w: Array, bias: Array | None, epilogue: Epilogue | None) -> None:
         last = epilogue or Epilogue()
-        other = None if last.other is None else self._map(last.other)
-        arrays = x, w, last.scale, last.shift_with(bias), other, y
+        arrays = picture.x, w, last.scale, last.shift_with(bias), picture.other, picture.y
         work = self._workspace.get(self._room)
         self._forward(*arrays, work, *self._plane, self._problem.group, last.relu, last.slope)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pydeeplab.layers.window import Window
 
-__all__ = ["Epilogue", "Problem"]
+__all__ = ["Epilogue", "Picture", "Problem"]
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,33 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """What a forward pass reads and writes, in the shapes that kernels want.
+
+    Parameters
+    ----------
+    x, y : array
+        The image [batch, channels, *image] and the map [batch, outputs, *positions].
+    other : array or None
+        Of the map's shape, or the map itself: is added to its values; only engines that ``take_sums`` add it.
+    """
+
+    problem: Problem
+    x: NDArray[Any]
+    y: NDArray[Any]
+    other: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
 class Epilogue:
     """What is done to a convolution's values before they are stored: ``act(scale[o] value + shift[o] + other)``.
+
+    ``other`` is the `Picture`'s; all else belongs to the weights.
 
     Parameters
     ----------
     scale, shift : array [outputs] or None
         Of the net's type; None stands for 1 and 0.
-    other : array or None
-        Of the top's shape, or the top itself; only engines that ``take_sums`` add it.
     relu : bool
         Whether act is max(v, 0) + slope min(v, 0) rather than nothing.
     slope : float
@@ -51,7 +69,6 @@ class Epilogue:
     shift: NDArray[Any] | None = None
     relu: bool = False
     slope: float = 0.0
-    other: NDArray[Any] | None = None
 
     def shift_with(self, bias: NDArray[Any] | None) -> NDArray[Any] | None:
         """The shift where the layer's own bias is not added to the values before."""

@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pydeeplab.layers._convolution_columns import Array, ColumnsEngine
-from pydeeplab.layers._convolution_problem import Epilogue, Problem
+from pydeeplab.layers._convolution_problem import Epilogue, Picture, Problem
 from pydeeplab.threads import get_num_threads
 
 __all__ = ["ShiftEngine", "cut_axis", "shift_applies", "shift_cost"]
@@ -87,7 +87,7 @@ class ShiftEngine(ColumnsEngine):
         most = max(_room(p, 1), min(SCRATCH_ELEMENTS, _room(p, outputs)))
         return self._workspace.get(get_num_threads() * own + most)
 
-    def _make_map(self, x: Array, w: Array, bias: Array | None, y: Array, epilogue: Epilogue | None) -> None:
+    def _make_map(self, picture: Picture, w: Array, bias: Array | None, epilogue: Epilogue | None) -> None:
         last = epilogue or Epilogue()
-        arrays = x, w, last.scale, last.shift_with(bias), y
+        arrays = picture.x, w, last.scale, last.shift_with(bias), picture.y
         self._kernels.shift_forward(*arrays, self._scratch(), *self._window_arguments, last.relu, last.slope)

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pydeeplab.layers._convolution_columns import Array, ColumnsEngine
-from pydeeplab.layers._convolution_problem import Epilogue, Problem
+from pydeeplab.layers._convolution_problem import Epilogue, Picture, Problem
 from pydeeplab.threads import get_num_threads
 
 __all__ = ["TILES", "WinogradEngine", "count_tiles", "winograd_applies", "winograd_cost"]
@@ -103,10 +103,10 @@ class WinogradEngine(ColumnsEngine):
         everything = room(self._problem.batch * rows, min(outputs, OUTPUTS_AT_ONCE))
         return self._workspace.get(max(room(1, BLOCK), min(SCRATCH_ELEMENTS, everything)))
 
-    def _make_map(self, x: Array, w: Array, bias: Array | None, y: Array, epilogue: Epilogue | None) -> None:
+    def _make_map(self, picture: Picture, w: Array, bias: Array | None, epilogue: Epilogue | None) -> None:
         p, last = self._problem, epilogue or Epilogue()
         work = self._scratch(p.positions, p.image, p.channels, p.outputs)
-        arrays = x, w, last.scale, last.shift_with(bias), y
+        arrays = picture.x, w, last.scale, last.shift_with(bias), picture.y
         self._kernels.winograd_forward(*arrays, work, self._tile, *self._window_arguments, last.relu, last.slope)
 
     def map_to_image(self, y: NDArray[Any], w: NDArray[Any], bias: NDArray[Any] | None, x: NDArray[Any]) -> None:

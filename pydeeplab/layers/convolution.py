@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pydeeplab.blob import Blob
 from pydeeplab.layer import Geometry, register
 from pydeeplab.layers._convolution import ConvolutionBase
-from pydeeplab.layers._convolution_problem import Epilogue
+from pydeeplab.layers._convolution_problem import Epilogue, Picture
 
-__all__ = ["Convolution", "Epilogue"]
+__all__ = ["Convolution", "Epilogue", "Picture"]
 
 
 @register
@@ -26,17 +26,33 @@ class Convolution(ConvolutionBase):
     type = "Convolution"
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
-        for x, y in zip(bottom, top, strict=True):
-            self._to_map.image_to_map(x.read(), self.blobs[0].read(), self._bias(), y.write())
+        self.forward_pictures([self.picture(x, y) for x, y in zip(bottom, top, strict=True)])
+
+    def picture(self, x: Blob, y: Blob, other: Blob | None = None) -> Picture:
+        """A bottom, its top, and a blob whose values are added where the layer `takes_sums`, for `forward_pictures`."""
+        added = other.read() if other else None
+        return self._to_map.picture(x.read(), y.write(), added)
+
+    def companions(self, layers: Sequence[Convolution]) -> list[Convolution]:
+        """Those of ``layers``, which have the same parameters and settings, whose pictures are faster computed together
+        with this one's, at the present shapes."""
+        found = self._to_map.companions([layer._to_map for layer in layers])
+        return [layer for layer in layers if layer._to_map in found]
+
+    def forward_pictures(self, pictures: Sequence[Picture], epilogue: Epilogue | None = None) -> None:
+        """Forward of pictures of this layer and of its `companions`."""
+        self._to_map.images_to_maps(pictures, self.blobs[0].read(), self._bias(), epilogue)
 
     @property
     def takes_sums(self) -> bool:
         """Whether `forward_fused` can add an ``other`` blob at the present shape."""
         return self._to_map.takes_sums
 
-    def forward_fused(self, bottom: Sequence[Blob], top: Sequence[Blob], epilogue: Epilogue) -> None:
+    def forward_fused(
+        self, bottom: Sequence[Blob], top: Sequence[Blob], epilogue: Epilogue, other: Blob | None = None
+    ) -> None:
         """Forward and at once what follows it: each top is ``act(scale (conv + bias) + shift + other)`` by the
-        epilogue; ``other`` only where the layer `takes_sums`.
+        epilogue; an ``other`` blob only where the layer `takes_sums`.
 
         For nets that are run for their outputs: BatchNorm with stored statistics, Scale, Bias and ReLU behind a
         convolution cost nothing when they are merged into an `Epilogue`. Parameters are read anew in each call.
@@ -56,8 +72,7 @@ class Convolution(ConvolutionBase):
         >>> bool((top[0].data == 0).all())
         True
         """
-        for x, y in zip(bottom, top, strict=True):
-            self._to_map.image_to_map(x.read(), self.blobs[0].read(), self._bias(), y.write(), epilogue)
+        self.forward_pictures([self.picture(x, y, other) for x, y in zip(bottom, top, strict=True)], epilogue)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         for x, y, wanted in zip(bottom, top, propagate_down, strict=True):

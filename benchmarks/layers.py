@@ -18,41 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from google.protobuf import text_format
 
 from benchmarks.materials import trainable
 from benchmarks.record import machine
 from benchmarks.tasks import FORWARD_NETS, Task
 from pydeeplab import TEST, TRAIN, Net
+from pydeeplab.analysis import Rates
 from pydeeplab.resources import find_net
 from pydeeplab.seeding import seed_inputs, seed_params
 from pydeeplab.threads import get_num_threads, set_num_threads
-
-FLOATS = 2**24
-"""Elements of the arrays that are copied: far more than a cache holds."""
-
-
-@dataclass
-class Rates:
-    """What this machine reaches now: multiply-adds per second of a product, bytes per second of a copy."""
-
-    multiply_adds: float = 0.0
-    bytes: float = 0.0
-
-    def measure(self, kernels: Any) -> None:
-        """Keep the best of this and earlier measurements."""
-        n = 1536
-        a, b, c = (np.ones((n, n), np.float32) for _ in range(3))
-        x, y = np.ones(FLOATS, np.float32), np.ones(FLOATS, np.float32)
-        for _ in range(3):
-            start = time.perf_counter()
-            kernels.inner_product_forward(a, b, None, c, True)
-            middle = time.perf_counter()
-            kernels.axpby(x, y, 1.0, 0.0)
-            end = time.perf_counter()
-            self.multiply_adds = max(self.multiply_adds, n**3 / (middle - start))
-            self.bytes = max(self.bytes, x.nbytes * 2 / (end - middle))
 
 
 @dataclass
@@ -85,7 +60,7 @@ def forward(name: str, runs: int, rates: Rates) -> dict[str, Any]:
     seed_inputs(net)
     best: dict[int, float] = {}
     for _ in range(runs):
-        rates.measure(net.backend.kernels)
+        rates.measure(net.backend)
         for index, step in enumerate(net.steps()):
             start = time.perf_counter()
             step.forward()
@@ -114,7 +89,7 @@ def training(name: str, runs: int, rates: Rates) -> dict[str, Any]:
     net.after_forward(lambda index: end("forward", index))
     net.after_backward(lambda index: end("backward", index))
     for _ in range(runs):
-        rates.measure(net.backend.kernels)
+        rates.measure(net.backend)
         net.clear_param_diffs()
         net.forward()
         net.backward()
@@ -132,14 +107,13 @@ def _lines(halves: dict[str, dict[str, Class]], rates: Rates) -> list[str]:
             if share < 0.001:
                 continue
             if entry.multiply_adds:
-                rate, of = entry.multiply_adds / entry.seconds, rates.multiply_adds
-                reached = f"{2e-9 * rate:8.1f} GFLOP/s"
+                reached = f"{2e-9 * entry.multiply_adds / entry.seconds:8.1f} GFLOP/s"
             else:
-                rate, of = entry.bytes / entry.seconds, rates.bytes
-                reached = f"{1e-9 * rate:8.1f} GB/s   "
+                reached = f"{1e-9 * entry.bytes / entry.seconds:8.1f} GB/s   "
+            part = rates.share(entry.multiply_adds, entry.bytes, entry.seconds)
             lines.append(
                 f"  {half:<9}{name:<18}{entry.layers:>5}{1e3 * entry.seconds:>10.1f} ms{share:>7.1%}  {reached}"
-                f"{rate / of:>7.0%} of the machine's"
+                f"{part:>7.0%} of the machine's"
             )
     return lines
 

@@ -2,6 +2,7 @@
 
 from pydeeplab.analysis.cost import Parameters
 from pydeeplab.analysis.inputs import DATA_LAYERS, read_without_files, without_data_layers
+from pydeeplab.analysis.rates import Rates
 from pydeeplab.analysis.receptive import CLASSIFICATION_STRIDE, Field, field_of_view, receptive_fields
 from pydeeplab.analysis.summary import LayerSummary, NetSummary, summarise
 
@@ -12,6 +13,7 @@ __all__ = [
     "LayerSummary",
     "NetSummary",
     "Parameters",
+    "Rates",
     "field_of_view",
     "read_without_files",
     "receptive_fields",

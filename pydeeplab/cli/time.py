@@ -1,9 +1,11 @@
 """measure how long each layer of a net takes
 
 Runs the net forward, and backward unless told not to, several times after one warm-up and prints, for each layer, the
-mean time, its share, the multiply-adds per second it reaches, the bytes of bottoms and tops per second, and the
-convolution engine that it chose; --why adds the reasons. On a GPU (--gpu 0) its own clock measures. With --lean, the
-last column names the types of the layers that run as one with it.
+mean time, its share, the multiply-adds per second it reaches, the bytes of bottoms and tops per second, which share
+of the machine's rate that is (of a large matrix product's multiply-adds by BLAS, of a copy's bytes for layers without
+any; fewer multiply-adds than counted, as by Winograd's algorithm, and caches lead beyond 100 %), and the convolution
+engine that it chose; --why adds the reasons. On a GPU (--gpu 0) its own clock measures. With --lean, the last column
+names the types of the layers that run as one with it.
 
 Inputs are random; data layers are replaced by inputs of their shapes, so no files are needed. A net without a loss is
 run backward through all layers.
@@ -22,7 +24,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from pydeeplab.analysis import without_data_layers
+from pydeeplab.analysis import Rates, without_data_layers
 from pydeeplab.cli._device import add_gpu_argument, memory_line, use_gpu
 from pydeeplab.cli._nets import add_net_arguments, apply_threads, defines_of
 from pydeeplab.cli._options import add_json_argument, parse_size, prints_json, write_json
@@ -62,7 +64,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_json_argument(parser)
 
 
-_HEADER = ["layer", "type", "top", "forward ms", "share", "GFLOP/s", "GB/s", "backward ms", "engine", "merged with it"]
+_HEADER = [
+    *("layer", "type", "top", "forward ms", "share", "GFLOP/s", "GB/s", "of peak"),
+    *("backward ms", "engine", "merged with it"),
+]
+
+_SHORT = 0.0005
+"""The share of a run below which a layer's time says nothing of rates: it does nothing, or fits into a cache."""
 
 
 @dataclass
@@ -128,9 +136,15 @@ def _mean_ms(values: list[float]) -> float:
     return 1e3 * sum(values) / len(values) if values else 0.0
 
 
-def _row(timing: _Timing, total: float, backward: bool, why: bool) -> list[str]:
-    """The cells of a layer's line; see `_HEADER`."""
+def _share_of_peak(timing: _Timing, total: float, rates: Rates) -> float | None:
+    """None for layers that take hardly any of the ``total`` milliseconds."""
     ms = _mean_ms(timing.forward)
+    return None if ms <= _SHORT * total else rates.share(timing.multiply_adds, timing.bytes, 1e-3 * ms)
+
+
+def _row(timing: _Timing, total: float, rates: Rates, backward: bool, why: bool) -> list[str]:
+    """The cells of a layer's line; see `_HEADER`."""
+    ms, reached = _mean_ms(timing.forward), _share_of_peak(timing, total, rates)
     return [
         timing.layers[0],
         timing.type,
@@ -139,16 +153,17 @@ def _row(timing: _Timing, total: float, backward: bool, why: bool) -> list[str]:
         f"{100 * ms / (total or 1):.1f}%",
         f"{2e-6 * timing.multiply_adds / ms:.1f}" if timing.multiply_adds and ms else "",
         f"{1e-6 * timing.bytes / ms:.1f}" if ms else "",
+        "" if reached is None else f"{reached:.0%}",
         f"{_mean_ms(timing.backward):.3f}" if backward else "",
         f"{timing.engine}: {timing.reason}" if why and timing.reason else timing.engine,
         ", ".join(timing.merged),
     ]
 
 
-def _print(timings: list[_Timing], backward: bool, threads: int, net: Net, why: bool) -> None:
+def _print(timings: list[_Timing], rates: Rates, backward: bool, net: Net, memory: str, why: bool) -> None:
     total = {h: sum(_mean_ms(getattr(t, h)) for t in timings) for h in ("forward", "backward")}
-    rows = [_row(timing, total["forward"], backward, why) for timing in timings]
-    print("\n".join(format_table(_HEADER, rows, right=range(3, 8), colours=has_colours(sys.stdout))))
+    rows = [_row(timing, total["forward"], rates, backward, why) for timing in timings]
+    print("\n".join(format_table(_HEADER, rows, right=range(3, 9), colours=has_colours(sys.stdout))))
     print()
     macs = sum(t.multiply_adds for t in timings)
     runs = len(timings[0].forward)
@@ -156,24 +171,36 @@ def _print(timings: list[_Timing], backward: bool, threads: int, net: Net, why: 
     if backward:
         print(f"Average Backward pass: {total['backward']:.3f} ms.")
         print(f"Average Forward-Backward: {total['forward'] + total['backward']:.3f} ms.")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     speed = 2e-6 * macs / total["forward"]
-    how = f"{counted(runs, 'run')} on {counted(threads, 'thread')}"
+    how = f"{counted(runs, 'run')} on {counted(get_num_threads(), 'thread')}"
     print(f"{how}; {macs / 1e9:.2f} G multiply-adds; {speed:.1f} GFLOP/s")
-    print(
-        f"memory: activations {net.activation_bytes() / 2**20:.0f} MiB, shared workspace "
-        f"{net.workspace.nbytes / 2**20:.0f} MiB, peak of the process {peak:.0f} MiB"
-    )
+    product, copy = 2e-9 * rates.multiply_adds, 1e-9 * rates.bytes
+    print(f"peak: {product:.1f} GFLOP/s in a product of matrices, {copy:.1f} GB/s in a copy")
+    print(memory)
     if line := memory_line(net.backend):
         print(line)
 
 
-def _document(timings: list[_Timing], net: Net, engine: str) -> dict[str, Any]:
+def _memory(net: Net) -> str:
+    """A line on the memory used so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return (
+        f"memory: activations {net.activation_bytes() / 2**20:.0f} MiB, shared workspace "
+        f"{net.workspace.nbytes / 2**20:.0f} MiB, peak of the process {peak:.0f} MiB"
+    )
+
+
+def _document(timings: list[_Timing], rates: Rates, net: Net, engine: str) -> dict[str, Any]:
+    total = sum(_mean_ms(t.forward) for t in timings)
     rows = [
-        {"name": t.name, **asdict(t), "forward": _mean_ms(t.forward), "backward": _mean_ms(t.backward)} for t in timings
+        {"name": t.name, **asdict(t)}
+        | {"forward": _mean_ms(t.forward), "backward": _mean_ms(t.backward)}
+        | {"share_of_peak": _share_of_peak(t, total, rates)}
+        for t in timings
     ]
     memory = net.backend.memory_use()
     document = {"unit": "ms", "backend": net.backend.name, "threads": get_num_threads(), "engine": engine}
+    document["peak"] = {"multiply_adds_per_second": rates.multiply_adds, "bytes_per_second": rates.bytes}
     return document | ({"device_memory": memory} if memory else {}) | {"layers": rows}
 
 
@@ -243,10 +270,12 @@ def run(args: argparse.Namespace) -> int:
     with Progress(args.iterations + 1, "running", quiet=args.quiet or prints_json(args)) as progress:
         timings = _measure(net, args.iterations, backward, progress)
     elapsed = time.perf_counter() - start
-    if write_json(args, _document(timings, net, args.engine)):
+    memory, rates = _memory(net), Rates()
+    rates.measure(net.backend)
+    if write_json(args, _document(timings, rates, net, args.engine)):
         return 0
     if args.model:
         _print_as_caffe(timings, backward, 0.0 if args.lean else sum(node.loss() for node in net.nodes), elapsed)
     else:
-        _print(timings, backward, get_num_threads(), net, args.why)
+        _print(timings, rates, backward, net, memory, args.why)
     return 0

@@ -104,6 +104,9 @@ def test_summary_and_time_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[
     timing = json.loads(capsys.readouterr().out)
     assert timing["threads"] == 1
     assert all(layer["forward"] >= 0 for layer in timing["layers"])
+    assert all(rate > 1e6 for rate in timing["peak"].values())
+    shares = {layer["type"]: layer["share_of_peak"] for layer in timing["layers"]}
+    assert 0 < shares["Convolution"] < 10
     reasons = {layer["name"]: layer["reason"] for layer in timing["layers"] if layer["type"] == "Convolution"}
     assert reasons
     assert all(reasons.values())

@@ -1,5 +1,7 @@
 """Convolution: the transforms between image and columns, and the engines built on them."""
 
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+
 include "blas.pxi"
 
 cdef extern from "conv_window.h" nogil:
@@ -58,15 +60,28 @@ cdef extern from "epilogue.h" nogil:
         int relu
         float slope
 
+cdef extern from "conv_pictures.h" nogil:
+    ctypedef struct Picture:
+        Window window
+        ptrdiff_t batch
+        const float *x
+        const float *other
+        float *y
+
+    ctypedef struct Pictures:
+        const Picture *all
+        ptrdiff_t count
+        ptrdiff_t channels
+        ptrdiff_t outputs
+        ptrdiff_t groups
+
 cdef extern from "conv_packed.h" nogil:
-    ptrdiff_t conv_packed_size(const Convolution *)
-    void c_forward_packed "conv_forward_packed"(
-        const Convolution *, const float *, const float *, Epilogue, const float *, float *, float *)
+    ptrdiff_t conv_packed_size(const Pictures *)
+    void c_forward_packed "conv_forward_packed"(const Pictures *, const float *, Epilogue, float *)
 
 cdef extern from "conv_strassen.h" nogil:
-    ptrdiff_t conv_strassen_size(const Convolution *)
-    void c_forward_strassen "conv_forward_strassen"(
-        const Convolution *, const float *, const float *, Epilogue, const float *, float *, float *)
+    ptrdiff_t conv_strassen_size(const Pictures *)
+    void c_forward_strassen "conv_forward_strassen"(const Pictures *, const float *, Epilogue, float *)
 
 cdef extern from "conv_depthwise.h" nogil:
     void c_depthwise_forward "depthwise_forward"(
@@ -79,8 +94,8 @@ cdef extern from "conv_depthwise.h" nogil:
 
 ctypedef void (*ToMaps)(const Convolution *, const float *, const float *, const float *, float *, float *,
                         ptrdiff_t) noexcept nogil
-ctypedef void (*Fused)(const Convolution *, const float *, const float *, Epilogue, const float *, float *,
-                       float *) noexcept nogil
+ctypedef void (*Fused)(const Pictures *, const float *, Epilogue, float *) noexcept nogil
+ctypedef ptrdiff_t (*FusedSize)(const Pictures *) noexcept nogil
 ctypedef void (*ToWeights)(const Convolution *, const float *, const float *, float *, float *, ptrdiff_t) noexcept nogil
 
 
@@ -294,20 +309,38 @@ def conv_backward_weights_strips(const float[:, :, :, ::1] x, const float[:, :, 
         run_to_weights(c_backward_weights_strips, &conv, &x[0, 0, 0, 0], &dy[0, 0, 0, 0], &dw[0, 0, 0, 0], columns)
 
 
-cdef int run_fused(Fused engine, ptrdiff_t (*size)(const Convolution *) noexcept nogil, const float[:, :, :, ::1] x,
-                   const float[:, :, :, ::1] w, const float[::1] scale, const float[::1] bias,
-                   const float[:, :, :, ::1] other, float[:, :, :, ::1] y, float[::1] work,
-                   tuple window_group_relu_slope) except -1:
-    cdef Convolution conv = plane_convolution(x, w, y, window_group_relu_slope)
+cdef int read_picture(Picture *picture, const float[:, :, :, ::1] x, const float[:, :, :, ::1] w,
+                      const float[:, :, :, ::1] other, float[:, :, :, ::1] y, tuple window_and_group) except -1:
+    cdef Convolution conv = plane_convolution(x, w, y, window_and_group)
+    picture.window, picture.batch = conv.window, conv.batch
+    picture.x = picture.y = picture.other = NULL
+    if y.size:
+        picture.x, picture.y = &x[0, 0, 0, 0], &y[0, 0, 0, 0]
+        if other is not None:
+            picture.other = &other[0, 0, 0, 0]
+    return 0
+
+
+cdef int run_fused(Fused engine, FusedSize size, xs, const float[:, :, :, ::1] w, const float[::1] scale,
+                   const float[::1] bias, others, ys, float[::1] work, tuple window_group_relu_slope) except -1:
     cdef Epilogue epilogue = Epilogue(optional(scale), optional(bias), window_group_relu_slope[7],
                                       window_group_relu_slope[8])
-    cdef const float *term = NULL
-    roomy(work.shape[0], size(&conv))
-    if y.size:
-        if other is not None:
-            term = &other[0, 0, 0, 0]
-        with nogil:
-            engine(&conv, &x[0, 0, 0, 0], &w[0, 0, 0, 0], epilogue, term, &y[0, 0, 0, 0], &work[0])
+    cdef Pictures pictures = Pictures(NULL, len(xs), w.shape[1] * window_group_relu_slope[6], w.shape[0],
+                                      window_group_relu_slope[6])
+    cdef Picture *all = <Picture *>PyMem_Calloc(pictures.count, sizeof(Picture))
+    cdef ptrdiff_t i
+    if not all:
+        raise MemoryError
+    try:
+        for i in range(pictures.count):
+            read_picture(all + i, xs[i], w, others[i], ys[i], window_group_relu_slope)
+        pictures.all = all
+        roomy(work.shape[0], size(&pictures))
+        if w.shape[0]:
+            with nogil:
+                engine(&pictures, &w[0, 0, 0, 0], epilogue, &work[0])
+    finally:
+        PyMem_Free(all)
     return 0
 
 

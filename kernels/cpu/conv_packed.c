@@ -15,26 +15,23 @@ enum {
 
 /* A matrix product per group: made [outputs, positions] = weights [outputs, depth] times columns [depth, positions]. */
 typedef struct {
-    const Window *window;
-    ptrdiff_t batch, groups, outputs, depth, channels; /* outputs and channels of a group */
-    ptrdiff_t blocks, block_step, panels;              /* panels of all positions */
-    ptrdiff_t panel_step;                              /* a line more than a panel has: they meet other cache lines */
-    ptrdiff_t strip, strips;                           /* most panels of a strip */
+    ptrdiff_t groups, outputs, depth, channels; /* outputs and channels of a group */
+    ptrdiff_t blocks, block_step;
+    ptrdiff_t panel_step; /* a line more than a panel has: they meet other cache lines */
+    ptrdiff_t strip;      /* most panels of a strip */
 } Packed;
 
-static Packed packed(const Convolution *conv)
+static Packed packed(const Pictures *pictures)
 {
-    Packed p = {.window = &conv->window, .batch = conv->batch, .groups = conv->groups};
-    p.outputs = conv->outputs / conv->groups;
-    p.channels = conv->channels / conv->groups;
-    p.depth = p.channels * conv->window.taps;
+    Packed p = {.groups = pictures->groups};
+    p.outputs = pictures->outputs / p.groups;
+    p.channels = pictures->channels / p.groups;
+    p.depth = p.channels * pictures->all->window.taps;
     p.blocks = over(p.outputs, BLOCK);
     p.block_step = p.depth * BLOCK;
-    p.panels = over(conv->window.positions, PANEL);
     p.panel_step = (least(DEPTH, p.depth) + 1) * PANEL;
-    const ptrdiff_t fit = most(FEWEST_PANELS, least(WIDEST, STRIP_PRODUCTS / (p.blocks * BLOCK * PANEL)));
-    p.strips = count_strips(p.batch * p.groups, p.panels, fit);
-    p.strip = over(p.panels, p.strips);
+    p.strip = widest_strip(pictures, PANEL,
+                           most(FEWEST_PANELS, least(WIDEST, STRIP_PRODUCTS / (p.blocks * BLOCK * PANEL))));
     return p;
 }
 
@@ -42,9 +39,9 @@ static ptrdiff_t weights_size(const Packed *p) { return p->groups * p->blocks * 
 static ptrdiff_t columns_size(const Packed *p) { return p->panel_step * p->strip; }
 static ptrdiff_t thread_size(const Packed *p) { return columns_size(p) + p->blocks * BLOCK * p->strip * PANEL; }
 
-ptrdiff_t conv_packed_size(const Convolution *conv)
+ptrdiff_t conv_packed_size(const Pictures *pictures)
 {
-    const Packed p = packed(conv);
+    const Packed p = packed(pictures);
     return weights_size(&p) + omp_get_max_threads() * thread_size(&p);
 }
 
@@ -59,29 +56,31 @@ static void pack_block(const Packed *p, const float *w, const float *scale, ptrd
 }
 
 /* Terms k..k + count of the columns at positions begin..end, panel after panel. */
-static void pack_columns(const Packed *p, const float *image, ptrdiff_t k, ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end,
+static void pack_columns(const Packed *p, const Window *window, const float *image, ptrdiff_t k, ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end,
                          float *columns)
 {
     float line[WIDEST * PANEL];
     const ptrdiff_t panels = over(end - begin, PANEL);
     for (ptrdiff_t t = 0; t < count; t++) {
-        const float *from = columns_line(p->window, image, k + t, begin, end, panels * PANEL, line);
+        const float *from = columns_line(window, image, k + t, begin, end, panels * PANEL, line);
         for (ptrdiff_t q = 0; q < panels; q++)
             memcpy(columns + q * p->panel_step + t * PANEL, from + q * PANEL, PANEL * sizeof(float));
     }
 }
 
-/* All outputs of one group and image at the positions of panels begin..end. */
-static void make_strip(const Packed *p, PanelProduct multiply, const float *image, const float *weights, Epilogue epilogue,
-                       ptrdiff_t first_output, const float *other, float *made, ptrdiff_t begin_panel, ptrdiff_t end_panel,
+/* All outputs of a group of an image at the positions of a strip. */
+static void make_strip(const Packed *p, PanelProduct multiply, const Strip *strip, const float *weights, Epilogue epilogue,
                        float *own)
 {
-    const ptrdiff_t begin = begin_panel * PANEL, end = least(end_panel * PANEL, p->window->positions);
-    const ptrdiff_t panels = end_panel - begin_panel, step = p->blocks * BLOCK * PANEL;
+    const Picture *picture = strip->picture;
+    const ptrdiff_t positions = picture->window.positions, begin = strip->begin, end = strip->end;
+    const ptrdiff_t group = strip->part % p->groups, panels = over(end - begin, PANEL), step = p->blocks * BLOCK * PANEL;
+    const float *image = picture->x + strip->part * p->channels * picture->window.pixels;
     float *columns = own, *sums = own + columns_size(p);
+    weights += group * p->blocks * p->block_step;
     for (ptrdiff_t k = 0; k == 0 || k < p->depth; k += DEPTH) {
         const ptrdiff_t count = least(DEPTH, p->depth - k);
-        pack_columns(p, image, k, count, begin, end, columns);
+        pack_columns(p, &picture->window, image, k, count, begin, end, columns);
         for (ptrdiff_t block = 0; block < p->blocks; block += BLOCKS_AT_ONCE)
             for (ptrdiff_t q = 0; q < panels; q++)
                 multiply(count, least(BLOCKS_AT_ONCE, p->blocks - block), weights + block * p->block_step + k * BLOCK, BLOCK,
@@ -89,33 +88,27 @@ static void make_strip(const Packed *p, PanelProduct multiply, const float *imag
                          k > 0);
     }
     for (ptrdiff_t o = 0; o < p->outputs; o++) {
-        const ptrdiff_t place = o * p->window->positions + begin;
-        const float *later = made + place + AHEAD * p->window->positions;
+        const ptrdiff_t place = (strip->part * p->outputs + o) * positions + begin;
+        const float *later = picture->y + place + AHEAD * positions;
         for (ptrdiff_t q = 0; q < panels; q++)
             __builtin_prefetch(later + q * PANEL, 1);
-        store_line(sums + o * PANEL, step, other ? other + place : NULL, made + place, end - begin,
-                   epilogue.bias ? epilogue.bias[first_output + o] : 0.0f, epilogue.relu, epilogue.slope);
+        store_line(sums + o * PANEL, step, picture->other ? picture->other + place : NULL, picture->y + place, end - begin,
+                   epilogue.bias ? epilogue.bias[group * p->outputs + o] : 0.0f, epilogue.relu, epilogue.slope);
     }
 }
 
-void conv_forward_packed(const Convolution *conv, const float *x, const float *w, Epilogue epilogue, const float *other,
-                         float *y, float *scratch)
+void conv_forward_packed(const Pictures *pictures, const float *w, Epilogue epilogue, float *scratch)
 {
-    const Packed p = packed(conv);
+    const Packed p = packed(pictures);
     const PanelProduct multiply = panel_product();
-    float *owned = scratch + weights_size(&p);
+    Queue queue = queue_strips(pictures, p.groups, PANEL, p.strip);
 #pragma omp parallel
     {
+        float *own = scratch + weights_size(&p) + omp_get_thread_num() * thread_size(&p);
 #pragma omp for schedule(static)
         for (ptrdiff_t unit = 0; unit < p.groups * p.blocks; unit++)
             pack_block(&p, w, epilogue.scale, unit, scratch);
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t unit = 0; unit < p.batch * p.groups * p.strips; unit++) {
-            const ptrdiff_t image = unit / p.strips, strip = unit % p.strips, group = image % p.groups;
-            const ptrdiff_t place = image * p.outputs * p.window->positions;
-            make_strip(&p, multiply, x + image * p.channels * p.window->pixels, scratch + group * p.blocks * p.block_step,
-                       epilogue, group * p.outputs, other ? other + place : NULL, y + place, strip * p.panels / p.strips,
-                       (strip + 1) * p.panels / p.strips, owned + omp_get_thread_num() * thread_size(&p));
-        }
+        for (Strip strip; take_strip(&queue, &strip);)
+            make_strip(&p, multiply, &strip, scratch, epilogue, own);
     }
 }

@@ -5,15 +5,13 @@
 #ifndef PYDEEPLAB_CONV_PACKED_H
 #define PYDEEPLAB_CONV_PACKED_H
 
-#include "conv_engines.h"
+#include "conv_pictures.h"
 #include "epilogue.h"
 
 /* Floats of scratch that the pass needs. */
-ptrdiff_t conv_packed_size(const Convolution *conv);
+ptrdiff_t conv_packed_size(const Pictures *pictures);
 
-/* x: [batch, channels, pixels], w: [outputs, channels / groups, taps], y: [batch, outputs, positions]. `other`, which may be
- * NULL or y, has y's shape and is added before the epilogue's act. */
-void conv_forward_packed(const Convolution *conv, const float *x, const float *w, Epilogue epilogue, const float *other,
-                         float *y, float *scratch);
+/* w: [outputs, channels / groups, taps]. Each picture's `other` is added before the epilogue's act. */
+void conv_forward_packed(const Pictures *pictures, const float *w, Epilogue epilogue, float *scratch);
 
 #endif

@@ -23,28 +23,28 @@ enum {
  *
  * where missing rows and columns are zero, the products are those of `sum_weights` and `sum_columns`. */
 typedef struct {
-    const Window *window;
-    ptrdiff_t depth, outputs;
-    ptrdiff_t half, blocks, lower;     /* terms of a half; blocks of outputs, which the lower may have less of */
-    ptrdiff_t kept;                    /* blocks whose products are in memory at a time */
-    ptrdiff_t block_step, factor_step; /* of packed weights */
-    ptrdiff_t panel_step, column_step; /* of packed columns; a line more than needed, as in conv_packed.c */
-    ptrdiff_t made_step, product_step; /* of products, per panel and per product */
-    ptrdiff_t pairs, strip, strips;    /* of all positions, at most of a strip, strips */
+    ptrdiff_t channels, depth, outputs; /* of a group, and of the range */
+    ptrdiff_t first;                    /* output of the range, counted over all groups */
+    ptrdiff_t half, blocks, lower;      /* terms of a half; blocks of outputs, which the lower may have less of */
+    ptrdiff_t kept;                     /* blocks whose products are in memory at a time */
+    ptrdiff_t block_step, factor_step;  /* of packed weights */
+    ptrdiff_t panel_step, column_step;  /* of packed columns; a line more than needed, as in conv_packed.c */
+    ptrdiff_t made_step, product_step;  /* of products, per panel and per product */
+    ptrdiff_t strip;                    /* most pairs of a strip */
 } Plan;
 
 /* For as many outputs as a range can have. */
-static Plan make_plan(const Convolution *conv)
+static Plan make_plan(const Pictures *pictures)
 {
-    const ptrdiff_t outputs = conv->outputs / conv->groups;
-    Plan p = {.window = &conv->window, .depth = conv->channels / conv->groups * conv->window.taps};
+    const ptrdiff_t outputs = pictures->outputs / pictures->groups;
+    const Window *window = &pictures->all->window;
+    Plan p = {.channels = pictures->channels / pictures->groups};
+    p.depth = p.channels * window->taps;
     p.half = most(1, over(p.depth, 2));
     p.blocks = over(outputs, over(PRODUCTS * p.half * over(outputs, 2), MOST_FACTORS) * 2 * BLOCK);
     p.outputs = 2 * p.blocks * BLOCK;
     p.kept = p.half <= TERMS ? least(BLOCKS_AT_ONCE, p.blocks) : p.blocks;
-    p.pairs = over(conv->window.positions, PAIR);
-    p.strips = count_strips(conv->batch, p.pairs, conv->window.single ? NARROW_PAIRS : WIDEST_PAIRS);
-    p.strip = over(p.pairs, p.strips);
+    p.strip = widest_strip(pictures, PAIR, window->single ? NARROW_PAIRS : WIDEST_PAIRS);
     p.block_step = over(p.half * BLOCK, LANES) * LANES;
     p.factor_step = p.blocks * p.block_step;
     p.panel_step = (least(TERMS, p.half) + 1) * PANEL;
@@ -57,9 +57,9 @@ static Plan make_plan(const Convolution *conv)
 static ptrdiff_t weights_size(const Plan *p) { return PRODUCTS * p->factor_step; }
 static ptrdiff_t thread_size(const Plan *p) { return PRODUCTS * (p->column_step + p->product_step); }
 
-ptrdiff_t conv_strassen_size(const Convolution *conv)
+ptrdiff_t conv_strassen_size(const Pictures *pictures)
 {
-    const Plan p = make_plan(conv);
+    const Plan p = make_plan(pictures);
     return weights_size(&p) + omp_get_max_threads() * thread_size(&p);
 }
 
@@ -125,20 +125,21 @@ static void pack_block(const Plan *p, const Weights *weights, ptrdiff_t block, f
 }
 
 /* A row of the columns as by columns_line(); zeros beyond the last. */
-static const float *term_line(const Plan *p, const float *image, ptrdiff_t term, ptrdiff_t begin, ptrdiff_t end, float *line)
+static const float *term_line(const Plan *p, const Strip *strip, const float *image, ptrdiff_t term, float *line)
 {
     static const float nothing[WIDEST_PAIRS * PAIR];
-    return term < p->depth ? columns_line(p->window, image, term, begin, end, over(end - begin, PAIR) * PAIR, line) : nothing;
+    return term < p->depth ? columns_line(&strip->picture->window, image, term, strip->begin, strip->end,
+                                          over(strip->end - strip->begin, PAIR) * PAIR, line)
+                           : nothing;
 }
 
-/* Terms k..k + count of both halves at positions begin..end. */
-static void pack_columns(const Plan *p, const float *image, ptrdiff_t k, ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end,
-                         float *columns)
+/* Terms k..k + count of both halves at the positions of a strip. */
+static void pack_columns(const Plan *p, const Strip *strip, const float *image, ptrdiff_t k, ptrdiff_t count, float *columns)
 {
     float upper[WIDEST_PAIRS * PAIR], lower[WIDEST_PAIRS * PAIR];
     for (ptrdiff_t t = k; t < k + count; t++, columns += PANEL)
-        sum_columns(term_line(p, image, t, begin, end, upper), term_line(p, image, t + p->half, begin, end, lower),
-                    over(end - begin, PAIR), columns, p->panel_step, p->column_step);
+        sum_columns(term_line(p, strip, image, t, upper), term_line(p, strip, image, t + p->half, lower),
+                    over(strip->end - strip->begin, PAIR), columns, p->panel_step, p->column_step);
 }
 
 /* All products over terms k..k + count of `some` blocks from `first` on; two of them are for the lower half alone. */
@@ -156,89 +157,82 @@ static void multiply_halves(const Plan *p, PanelProduct multiply, const float *w
         }
 }
 
-/* Where the values of a strip go: `made`, `other` and the epilogue's bias begin at the plan's first output. */
-typedef struct {
-    Epilogue epilogue;
-    const float *other;
-    float *made;
-    ptrdiff_t begin, end;
-} Target;
-
-static void store_output(const Plan *p, const Target *to, ptrdiff_t output, const float *values)
+/* Store the values of an output of the range, from where the range begins in the strip's picture. */
+static void store_output(const Strip *strip, Epilogue epilogue, ptrdiff_t range, ptrdiff_t output, const float *values)
 {
-    const ptrdiff_t place = output * p->window->positions + to->begin;
-    const float *later = to->made + place + AHEAD * p->window->positions;
-    for (ptrdiff_t j = 0; j < to->end - to->begin; j += PANEL)
+    const Picture *picture = strip->picture;
+    const ptrdiff_t place = range + output * picture->window.positions, count = strip->end - strip->begin;
+    const float *later = picture->y + place + AHEAD * picture->window.positions;
+    for (ptrdiff_t j = 0; j < count; j += PANEL)
         __builtin_prefetch(later + j, 1);
-    store_line(values, PANEL, to->other ? to->other + place : NULL, to->made + place, to->end - to->begin,
-               to->epilogue.bias ? to->epilogue.bias[output] : 0.0f, to->epilogue.relu, to->epilogue.slope);
+    store_line(values, PANEL, picture->other ? picture->other + place : NULL, picture->y + place, count,
+               epilogue.bias ? epilogue.bias[output] : 0.0f, epilogue.relu, epilogue.slope);
 }
 
-static void store_products(const Plan *p, const Target *to, ptrdiff_t first, ptrdiff_t some, const float *products)
+static void store_products(const Plan *p, const Strip *strip, Epilogue epilogue, ptrdiff_t range, ptrdiff_t first,
+                           ptrdiff_t some, const float *products)
 {
     float upper[WIDEST_PAIRS * PAIR], lower[WIDEST_PAIRS * PAIR];
     for (ptrdiff_t r = 0; r < some * BLOCK; r++) {
         const ptrdiff_t output = first * BLOCK + r, second = output + p->blocks * BLOCK;
-        sum_products(products + r * PANEL, p->made_step, p->product_step, over(to->end - to->begin, PAIR), upper, lower);
+        sum_products(products + r * PANEL, p->made_step, p->product_step, over(strip->end - strip->begin, PAIR), upper, lower);
         if (output < p->outputs)
-            store_output(p, to, output, upper);
+            store_output(strip, epilogue, range, output, upper);
         if (second < p->outputs)
-            store_output(p, to, second, lower);
+            store_output(strip, epilogue, range, second, lower);
     }
 }
 
-static void make_strip(const Plan *p, PanelProduct multiply, const float *image, const float *weights, const Target *to,
-                       float *columns)
+/* The outputs of a range at the positions of a strip of `image`. */
+static void make_strip(const Plan *p, PanelProduct multiply, const Strip *strip, const float *image, ptrdiff_t range,
+                       const float *weights, Epilogue epilogue, float *columns)
 {
     float *products = columns + PRODUCTS * p->column_step;
-    const ptrdiff_t pairs = over(to->end - to->begin, PAIR);
+    const ptrdiff_t pairs = over(strip->end - strip->begin, PAIR);
     for (ptrdiff_t first = 0; first < p->blocks; first += p->kept) {
         const ptrdiff_t some = least(p->kept, p->blocks - first);
         for (ptrdiff_t k = 0; k < p->half; k += TERMS) {
             const ptrdiff_t count = least(TERMS, p->half - k);
             if (first == 0)
-                pack_columns(p, image, k, count, to->begin, to->end, columns);
+                pack_columns(p, strip, image, k, count, columns);
             multiply_halves(p, multiply, weights, columns, pairs, k, count, first, some, products);
         }
-        store_products(p, to, first, some, products);
+        store_products(p, strip, epilogue, range, first, some, products);
     }
 }
 
-/* The outputs of a plan, of all images: `first` is the number of the first of them, x the first channel of their group. */
-static void make_outputs(const Plan *p, const Convolution *conv, const float *x, const float *w, Epilogue epilogue,
-                         const float *other, float *y, ptrdiff_t first, float *scratch)
+/* The outputs of a range, of all pictures. */
+static void make_range(const Plan *p, const Pictures *pictures, const float *w, Epilogue epilogue, float *scratch)
 {
     const PanelProduct multiply = panel_product();
-    const Weights weights = {w + first * p->depth, epilogue.scale ? epilogue.scale + first : NULL, p->outputs, p->depth};
-    float *owned = scratch + weights_size(p);
-    epilogue.bias = epilogue.bias ? epilogue.bias + first : NULL;
+    const Weights weights = {w + p->first * p->depth, epilogue.scale ? epilogue.scale + p->first : NULL, p->outputs, p->depth};
+    const ptrdiff_t group = p->first / (pictures->outputs / pictures->groups);
+    Queue queue = queue_strips(pictures, 1, PAIR, p->strip);
+    epilogue.bias = epilogue.bias ? epilogue.bias + p->first : NULL;
 #pragma omp parallel
     {
+        float *own = scratch + weights_size(p) + omp_get_thread_num() * thread_size(p);
 #pragma omp for schedule(static)
         for (ptrdiff_t block = 0; block < p->blocks; block++)
             pack_block(p, &weights, block, scratch);
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t unit = 0; unit < conv->batch * p->strips; unit++) {
-            const ptrdiff_t image = unit / p->strips, strip = unit % p->strips;
-            const ptrdiff_t place = (image * conv->outputs + first) * p->window->positions;
-            const Target to = {epilogue, other ? other + place : NULL, y + place, strip * p->pairs / p->strips * PAIR,
-                               least((strip + 1) * p->pairs / p->strips * PAIR, p->window->positions)};
-            make_strip(p, multiply, x + image * conv->channels * p->window->pixels, scratch, &to,
-                       owned + omp_get_thread_num() * thread_size(p));
+        for (Strip strip; take_strip(&queue, &strip);) {
+            const Window *window = &strip.picture->window;
+            const float *image = strip.picture->x + (strip.part * pictures->channels + group * p->channels) * window->pixels;
+            make_strip(p, multiply, &strip, image, (strip.part * pictures->outputs + p->first) * window->positions + strip.begin,
+                       scratch, epilogue, own);
         }
     }
 }
 
-void conv_forward_strassen(const Convolution *conv, const float *x, const float *w, Epilogue epilogue, const float *other,
-                           float *y, float *scratch)
+void conv_forward_strassen(const Pictures *pictures, const float *w, Epilogue epilogue, float *scratch)
 {
-    Plan p = make_plan(conv);
-    const ptrdiff_t range = p.outputs, outputs = conv->outputs / conv->groups, channels = conv->channels / conv->groups;
-    for (ptrdiff_t group = 0; group < conv->groups; group++)
+    Plan p = make_plan(pictures);
+    const ptrdiff_t range = p.outputs, outputs = pictures->outputs / pictures->groups;
+    for (ptrdiff_t group = 0; group < pictures->groups; group++)
         for (ptrdiff_t begin = 0; begin < outputs; begin += range) {
+            p.first = group * outputs + begin;
             p.outputs = least(range, outputs - begin);
             p.lower = over(p.outputs, BLOCK) - p.blocks;
-            make_outputs(&p, conv, x + group * channels * p.window->pixels, w, epilogue, other, y, group * outputs + begin,
-                         scratch);
+            make_range(&p, pictures, w, epilogue, scratch);
         }
 }

@@ -6,12 +6,11 @@
 #ifndef PYDEEPLAB_CONV_STRASSEN_H
 #define PYDEEPLAB_CONV_STRASSEN_H
 
-#include "conv_engines.h"
+#include "conv_pictures.h"
 #include "epilogue.h"
 
 /* As in conv_packed.h. */
-ptrdiff_t conv_strassen_size(const Convolution *conv);
-void conv_forward_strassen(const Convolution *conv, const float *x, const float *w, Epilogue epilogue, const float *other,
-                           float *y, float *scratch);
+ptrdiff_t conv_strassen_size(const Pictures *pictures);
+void conv_forward_strassen(const Pictures *pictures, const float *w, Epilogue epilogue, float *scratch);
 
 #endif

@@ -1,6 +1,5 @@
 #include "conv_strip.h"
 
-#include <omp.h>
 #include <stdint.h>
 
 #include "epilogue.h"
@@ -41,12 +40,6 @@ const float *columns_line(const Window *window, const float *image, ptrdiff_t ro
     for (ptrdiff_t j = end - begin; j < room; j++)
         line[j] = 0.0f;
     return line;
-}
-
-ptrdiff_t count_strips(ptrdiff_t images, ptrdiff_t units, ptrdiff_t widest)
-{
-    const ptrdiff_t threads = omp_get_max_threads(), some = most(images, 1);
-    return most(1, least(units, over(over(over(some * units, widest), threads) * threads, some)));
 }
 
 typedef int32_t Mask __attribute__((vector_size(32)));

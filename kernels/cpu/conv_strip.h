@@ -32,9 +32,6 @@ void weights_block(const Weights *weights, ptrdiff_t first, ptrdiff_t k, ptrdiff
 const float *columns_line(const Window *window, const float *image, ptrdiff_t row, ptrdiff_t begin, ptrdiff_t end,
                           ptrdiff_t room, float *line);
 
-/* So many strips of at most `widest` of `units` units of each image that all threads have much the same to do. */
-ptrdiff_t count_strips(ptrdiff_t images, ptrdiff_t units, ptrdiff_t widest);
-
 /* made[i] = act(sums[i] + bias + other[i]), i < n, where a panel of sums lies `step` after the one before; `other` may be
  * NULL or made. */
 void store_line(const float *sums, ptrdiff_t step, const float *other, float *made, ptrdiff_t n, float bias, int relu,

@@ -54,7 +54,7 @@ class ImplicitEngine(ColumnsEngine):
 
     def _make_map(self, picture: Picture, w: Array, bias: Array | None, epilogue: Epilogue | None) -> None:
         last = epilogue or Epilogue()
-        arrays = picture.x, w, last.scale, self._shift(bias, last), picture.other, picture.y
+        arrays = [picture.x], w, last.scale, self._shift(bias, last), [picture.other], [picture.y]
         work = self._workspace.get(0)
         self._kernels.conv_forward_packed(*arrays, work, *self._plane, self._problem.group, last.relu, last.slope)
 

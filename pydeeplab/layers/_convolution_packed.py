@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_columns import Array, ColumnsEngine
@@ -61,7 +62,7 @@ def strassen_share(problem: Problem) -> float:
 
 
 class PackedEngine(ColumnsEngine):
-    """Runs the forward pass of one `Problem`; the others through columns."""
+    """Runs the forward pass of pictures with the same weights; the others through columns."""
 
     takes_sums = True
 
@@ -76,15 +77,19 @@ class PackedEngine(ColumnsEngine):
         strip = PANEL * max(4, min(16, STRIP_PRODUCTS // (outputs * PANEL)))
         return self._problem.group * outputs * depth + get_num_threads() * strip * (min(depth, DEPTH) + 1 + outputs)
 
-    def _make_map(self, picture: Picture, w: Array, bias: Array | None, epilogue: Epilogue | None) -> None:
+    def companions(self, engines: Sequence[ColumnsEngine]) -> list[ColumnsEngine]:
+        return [engine for engine in engines if type(engine) is type(self)]
+
+    def _make_maps(self, pictures: Sequence[Picture], w: Array, bias: Array | None, epilogue: Epilogue | None) -> None:
         last = epilogue or Epilogue()
-        arrays = picture.x, w, last.scale, last.shift_with(bias), picture.other, picture.y
+        xs, others, ys = ([getattr(p, name) for p in pictures] for name in ("x", "other", "y"))
+        arrays = xs, w, last.scale, last.shift_with(bias), others, ys
         work = self._workspace.get(self._room)
         self._forward(*arrays, work, *self._plane, self._problem.group, last.relu, last.slope)
 
 
 class StrassenEngine(PackedEngine):
-    """Runs the forward pass of one `Problem` as seven products in place of eight."""
+    """Runs the forward pass of pictures with the same weights as seven products in place of eight."""
 
     def __init__(self, layer: Layer, problem: Problem):
         super().__init__(layer, problem, "strassen")

@@ -74,15 +74,16 @@ FUSED = ("packed", "strassen")
 
 
 def fused(name: str) -> np.ndarray:
-    """A pass that sums in several parts, with several strips per image whatever the threads."""
+    """A pass of two pictures that sums in several parts, with several strips per image whatever the threads."""
     random = np.random.default_rng(0)
     x, w, other = (
         random.standard_normal(s).astype(np.float32) for s in ((2, 1030, 23, 29), (40, 1030), (2, 40, 23, 29))
     )
     forward = getattr(KERNELS, f"conv_forward_{name}")
     work = np.full(2**22, np.nan, np.float32)
-    forward(x, w.reshape(40, 1030, 1, 1), None, None, other, other, work, 1, 1, 0, 0, 1, 1, 1, True, 0.0)
-    return other
+    pictures, maps = [x, x[:1, :, :9, :11].copy()], [other, other[:1, :, :9, :11].copy()]
+    forward(pictures, w.reshape(40, 1030, 1, 1), None, None, maps, maps, work, 1, 1, 0, 0, 1, 1, 1, True, 0.0)
+    return np.concatenate([y.ravel() for y in maps])
 
 
 SAVE = """
@@ -109,9 +110,46 @@ def test_seven_products_of_ranges_of_outputs() -> None:
     x, w = (random.standard_normal(s).astype(np.float32) for s in ((2, 1030, 5, 3), (2400, 1030, 1, 1)))
     y = np.full((2, 2400, 5, 3), np.nan, np.float32)
     work = np.full(2**22, np.nan, np.float32)
-    KERNELS.conv_forward_strassen(x, w, None, None, None, y, work, 1, 1, 0, 0, 1, 1, 1, False, 0.0)
+    KERNELS.conv_forward_strassen([x], w, None, None, None, [y], work, 1, 1, 0, 0, 1, 1, 1, False, 0.0)
     expected = np.einsum("oc,nchw->nohw", w[:, :, 0, 0], x)
     np.testing.assert_allclose(y, expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", FUSED)
+@pytest.mark.parametrize("outputs", [30, 2400])
+def test_pictures_are_the_same_alone_and_together(name: str, outputs: int) -> None:
+    random = np.random.default_rng(0)
+    shapes = [(1, 1030, 21, 19), (2, 1030, 7, 5), (0, 1030, 4, 4), (1, 1030, 1, 1)]
+    xs = [random.standard_normal(s).astype(np.float32) for s in shapes]
+    w = random.standard_normal((outputs, 1030, 1, 1)).astype(np.float32)
+    forward, work = getattr(KERNELS, f"conv_forward_{name}"), np.full(2**23, np.nan, np.float32)
+
+    def maps(pictures: list[np.ndarray]) -> list[np.ndarray]:
+        ys = [np.full((len(x), outputs, *x.shape[2:]), np.nan, np.float32) for x in pictures]
+        forward(pictures, w, None, None, None, ys, work, 1, 1, 0, 0, 1, 1, 1, True, 0.1)
+        return ys
+
+    for x, y, backwards in zip(xs, maps(xs), maps(xs[::-1])[::-1], strict=True):
+        np.testing.assert_array_equal(y, maps([x])[0])
+        np.testing.assert_array_equal(y, backwards)
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_scratch_too_small_for_the_largest_picture_is_refused(name: str) -> None:
+    xs, ys = ([np.ones((1, c, n, n), np.float32) for n in (2, 9)] for c in (4, 6))
+    w, forward = np.ones((6, 4, 1, 1), np.float32), getattr(KERNELS, f"conv_forward_{name}")
+
+    def run(size: int) -> None:
+        forward(xs, w, None, None, None, ys, np.empty(size, np.float32), 1, 1, 0, 0, 1, 1, 1, False, 0.0)
+
+    with pytest.raises(ValueError, match="at least") as error:
+        run(0)
+    needed = int(str(error.value).split("at least ")[1].split()[0])
+    with pytest.raises(ValueError, match=f"has {needed - 1} elements; at least {needed}"):
+        run(needed - 1)
+    run(needed)
+    for y in ys:
+        np.testing.assert_array_equal(y, 4)
 
 
 def test_seven_products_agree_with_one() -> None:

@@ -16,7 +16,7 @@ ND = "scratch columns[*], in host geometry[A,G]:int32, int group"
 
 FORWARD = "in x[N,C,H,W], in w[O,I,R,S], in? bias[O], out y[N,O,P,Q], "
 FUSED = (
-    "in x[N,C,H,W], in w[O,I,R,S], in? scale[O], in? bias[O], in? other[N,O,P,Q], out y[N,O,P,Q], scratch work[*], "
+    "in* x[N,C,H,W], in w[O,I,R,S], in? scale[O], in? bias[O], in?* other[N,O,P,Q], out* y[N,O,P,Q], scratch work[*], "
     + WINDOW
     + ", int group, bool relu, float slope"
 )

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -146,18 +146,39 @@ def _backward_weights(g: Geometry, r: Arguments) -> list[Any]:
     return [g.x(r), g.y(r), g.w(r)]
 
 
+def _packed_arguments(
+    pictures: Sequence[Geometry], r: Arguments, relu: bool, slope: float, sums: Sequence[bool]
+) -> list[Any]:
+    g = pictures[0]
+    xs, ys = [p.x(r) for p in pictures], [r.out(p.batch, p.outputs, *p.out) for p in pictures]
+    scale = r.uniform(0.5, 2, g.outputs) if relu else None
+    others = [r.real(*y.shape) if wanted else None for y, wanted in zip(ys, sums, strict=True)]
+    arrays = xs, g.w(r), scale, _bias(r, g, g.outputs), others if any(sums) else None, ys
+    return [*arrays, r.scratch(SCRATCH), *g.window, g.group, relu, slope]
+
+
 def _packed(relu: bool, slope: float, sums: bool = False) -> list[Case]:
     def build(g: Geometry) -> Callable[[Arguments], list[Any]]:
-        def make(r: Arguments) -> list[Any]:
-            x, w, bias, y = _forward(g, r)
-            scale = r.uniform(0.5, 2, g.outputs) if relu else None
-            other = r.real(*y.shape) if sums else None
-            return [x, w, scale, bias, other, y, r.scratch(SCRATCH), *g.window, g.group, relu, slope]
-
-        return make
+        return lambda r: _packed_arguments([g], r, relu, slope, [sums])
 
     label = (f"slope-{slope}" if relu else "plain") + "-sum" * sums
     return [Case("conv_forward_packed", build(g), label=f"{g.label}-{label}") for g in (*PLANES, *DEEP)]
+
+
+def _pictures() -> list[Case]:
+    """Pictures of other sizes and batches beside that of the geometry, first, last and in the middle."""
+
+    def build(g: Geometry, place: int, sums: Sequence[bool]) -> Callable[[Arguments], list[Any]]:
+        larger = replace(g, size=(g.size[0] + 9, g.size[1] + 14), batch=1)
+        pictures = [larger, replace(g, batch=0), replace(g, size=(g.size[0], g.size[1] + 5), batch=3)]
+        pictures.insert(place, g)
+        return lambda r: _packed_arguments(pictures, r, any(sums), 0.25, sums)
+
+    sums = [(False,) * 4, (True, False, True, False), (True,) * 4, (False, True, True, True)]
+    return [
+        Case("conv_forward_packed", build(g, i % 4, sums[i // 2 % 4]), label=f"{g.label}-pictures-{i % 4}")
+        for i, g in enumerate((*PLANES, *DEEP))
+    ]
 
 
 def _columns(kernel: str, geometries: Sequence[Geometry], to_columns: bool, nd: bool) -> list[Case]:
@@ -189,6 +210,7 @@ CASES: list[Case] = [
     *_packed(True, 0.25),
     *_packed(False, 0.0, sums=True),
     *_packed(True, 0.25, sums=True),
+    *_pictures(),
     *_nd("conv_nd_forward", _forward),
     *_nd("conv_nd_backward_data", _backward_data),
     *_nd("conv_nd_backward_weights", _backward_weights),

@@ -55,7 +55,7 @@ def compute(backend: str, g: Geometry, operation: str, kernel: str, columns: int
     function = getattr(get_backend(backend).kernels, kernel)
     if kernel == "conv_forward_packed":
         x, w, bias, y = values
-        function(x, w, None, bias, None, y, scratch, *g.window, g.group, False, 0.0)
+        function([x], w, None, bias, None, [y], scratch, *g.window, g.group, False, 0.0)
     else:
         function(*values, scratch, *g.window, g.group)
     found: np.ndarray = values[-1]
@@ -108,9 +108,11 @@ def test_an_image_alone_or_in_a_batch_gives_the_same_bits_of_one_tiling(name: st
     g = replace(LARGEST, batch=3)
     whole = arrays(g, "forward")
     compute_batch = get_backend(name).kernels.conv_forward_packed
-    compute_batch(*whole[:2], None, whole[2], None, whole[3], np.empty(0, np.float32), *g.window, 1, False, 0.0)
+    compute_batch(
+        [whole[0]], whole[1], None, whole[2], None, [whole[3]], np.empty(0, np.float32), *g.window, 1, False, 0.0
+    )
     two = [whole[0][1:], *whole[1:3], np.empty_like(whole[3][1:])]
-    compute_batch(*two[:2], None, two[2], None, two[3], np.empty(0, np.float32), *g.window, 1, False, 0.0)
+    compute_batch([two[0]], two[1], None, two[2], None, [two[3]], np.empty(0, np.float32), *g.window, 1, False, 0.0)
     np.testing.assert_array_equal(two[3], whole[3][1:])
 
 

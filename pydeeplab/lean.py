@@ -9,6 +9,7 @@ import numpy as np
 
 from pydeeplab.backend import Backend
 from pydeeplab.blob import Blob, MemoryPool, Storage
+from pydeeplab.lockstep import in_lockstep
 from pydeeplab.merged import Merged, merge, overwritable
 from pydeeplab.node import Node
 
@@ -30,12 +31,12 @@ class LeanPlan:
         self._pool = MemoryPool(backend, dtype)
         self._sources = [n for n in nodes if not n.bottoms]
         pinned = {id(b.data_storage) for b in (*kept, *(t for n in self._sources for t in n.tops))}
-        self.nodes = merge(nodes, pinned)
+        merged = merge(nodes, pinned)
+        self.nodes = merged if backend.on_device else in_lockstep(merged)
         storages: dict[int, Storage] = {}
         last: dict[int, int] = {}
         for index, step in enumerate(self.nodes):
-            within = step.within if isinstance(step, Merged) else ()
-            for blob in (*step.bottoms, *within, *step.tops):
+            for blob in (*step.bottoms, *step.within, *step.tops):
                 storages[id(blob.data_storage)] = blob.data_storage
                 last[id(blob.data_storage)] = index
         self._pinned = [s for key, s in storages.items() if key in pinned]
@@ -44,7 +45,7 @@ class LeanPlan:
             if key not in pinned:
                 storages[key].pool = self._pool
                 self._released[index].append(storages[key])
-        self._donors = [_donor(step, released) for step, released in zip(self.nodes, self._released, strict=True)]
+        self._donors = [_donors(step, released) for step, released in zip(self.nodes, self._released, strict=True)]
         self._shapes: list[tuple[int, ...]] = []
 
     @property
@@ -74,20 +75,23 @@ class LeanPlan:
         if shapes != self._shapes:
             self._pool.clear()
             self._shapes = shapes
-        for node, donor, released in zip(self.nodes, self._donors, self._released, strict=True):
-            if donor:
-                node.tops[0].data_storage.take_over(donor)
+        for node, donors, released in zip(self.nodes, self._donors, self._released, strict=True):
+            for top, donor in donors:
+                top.take_over(donor)
             yield node
-            if donor:
+            for _, donor in donors:
                 donor.forget()
             for storage in released:
                 storage.release()
 
 
-def _donor(step: Node | Merged, released: Sequence[Storage]) -> Storage | None:
-    """The memory of a term of a sum, read there for the last time, which the sum may be written into."""
-    top = step.tops[0].data_storage if step.tops else None
-    if top is None or top.pool is None:
-        return None
-    terms = [blob.data_storage for blob in overwritable(step)]
-    return next((s for s in terms if any(s is r for r in released) and s is not top), None)
+def _donors(step: Node | Merged, released: Sequence[Storage]) -> list[tuple[Storage, Storage]]:
+    """Tops, and for each the memory of a term of its sum, read there for the last time, that it may be written into."""
+    free = {id(storage) for storage in released}
+    found = []
+    for blob, terms in overwritable(step):
+        top = blob.data_storage
+        donor = next((t.data_storage for t in terms if id(t.data_storage) in free and t.data_storage is not top), None)
+        if donor and top.pool is not None:
+            found.append((top, donor))
+    return found

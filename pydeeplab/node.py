@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import numpy as np
 
@@ -44,12 +45,24 @@ class Node:
     top_names: list[str]
     propagate_down: list[bool] = field(default_factory=list)
     need_backward: bool = False
+    within: ClassVar[Sequence[Blob]] = ()
+    """Blobs beside bottoms and tops that a forward may write and read."""
     _shapes: list[tuple[int, ...]] | None = None
 
     @property
     def name(self) -> str:
         """The layer's name."""
         return self.layer.name
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Itself, the only one that runs; there are steps of several."""
+        return [self]
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-accumulate operations of one forward pass."""
+        return self.layer.multiply_adds(self.bottoms, self.tops)
 
     def reshape(self) -> None:
         """Give the tops their shapes, and the losses among them their weights as gradients."""

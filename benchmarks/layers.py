@@ -46,9 +46,9 @@ def _classes(steps: list[Any], seconds: dict[int, float], passes: int) -> dict[s
         if index not in seconds:
             continue
         entry = found[step.layer.type]
-        entry.layers += 1
+        entry.layers += len(step.parts)
         entry.seconds += seconds[index]
-        entry.multiply_adds += passes * step.layer.multiply_adds(step.bottoms, step.tops)
+        entry.multiply_adds += passes * step.multiply_adds
         entry.bytes += 4 * sum(blob.count for blob in (*step.bottoms, *step.tops))
     return found
 

@@ -83,6 +83,11 @@ class Merged:
         return "+".join(node.name for node in self.nodes)
 
     @property
+    def parts(self) -> Sequence[Merged]:
+        """Itself; a step may have several parts that run side by side."""
+        return [self]
+
+    @property
     def multiply_adds(self) -> int:
         """Multiply-accumulate operations of one forward pass."""
         return self.layer.multiply_adds(self.bottoms, self.tops)

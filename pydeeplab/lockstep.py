@@ -34,7 +34,7 @@ class Lockstep(Merged):
 
     def __init__(self, parts: Sequence[ConvolutionChain]):
         super().__init__([node for part in parts for node in part.nodes])
-        self.parts = list(parts)
+        self._parts = list(parts)
         self.bottoms = [blob for part in parts for blob in part.bottoms]
         self.tops = [blob for part in parts for blob in part.tops]
         self.within = [blob for part in parts for blob in part.within]
@@ -44,29 +44,34 @@ class Lockstep(Merged):
     @property
     def name(self) -> str:
         """The names of the parts."""
-        return " & ".join(part.name for part in self.parts)
+        return " & ".join(part.name for part in self._parts)
+
+    @property
+    def parts(self) -> list[ConvolutionChain]:
+        """The convolutions, each with what is merged into it."""
+        return self._parts
 
     @property
     def multiply_adds(self) -> int:
         """Multiply-accumulate operations of one forward pass."""
-        return sum(part.multiply_adds for part in self.parts)
+        return sum(part.multiply_adds for part in self._parts)
 
     def overwritable(self) -> list[tuple[Blob, Sequence[Blob]]]:
         """What the parts may overwrite, but for memory that other parts use, too."""
-        users = [_storages((*part.bottoms, *part.within, *part.tops)) for part in self.parts]
+        users = [_storages((*part.bottoms, *part.within, *part.tops)) for part in self._parts]
 
         def is_its_own(blob: Blob) -> bool:
             return sum(id(blob.data_storage) in used for used in users) == 1
 
-        pairs = chain.from_iterable(part.overwritable() for part in self.parts)
+        pairs = chain.from_iterable(part.overwritable() for part in self._parts)
         return [(top, list(filter(is_its_own, terms))) for top, terms in pairs]
 
     def forward(self) -> None:
         """Compute the tops from the bottoms."""
-        changed = [_prepare(part) for part in self.parts]
-        parameters = [_parameters(part) for part in self.parts]
+        changed = [_prepare(part) for part in self._parts]
+        parameters = [_parameters(part) for part in self._parts]
         if any(changed) or parameters != self._parameters:
-            self._turns, self._parameters = _turns(self.parts), parameters
+            self._turns, self._parameters = _turns(self._parts), parameters
         for leader, *others in self._turns:
             if others:
                 _run_together([leader, *others])

@@ -60,6 +60,11 @@ class Node:
         return [self]
 
     @property
+    def parts(self) -> list[Node]:
+        """Itself; a step may have several parts that run side by side."""
+        return [self]
+
+    @property
     def multiply_adds(self) -> int:
         """Multiply-accumulate operations of one forward pass."""
         return self.layer.multiply_adds(self.bottoms, self.tops)

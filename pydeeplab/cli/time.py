@@ -5,7 +5,8 @@ mean time, its share, the multiply-adds per second it reaches, the bytes of bott
 of the machine's rate that is (of a large matrix product's multiply-adds by BLAS, of a copy's bytes for layers without
 any; fewer multiply-adds than counted, as by Winograd's algorithm, and caches lead beyond 100 %), and the convolution
 engine that it chose; --why adds the reasons. On a GPU (--gpu 0) its own clock measures. With --lean, the last column
-names the types of the layers that run as one with it.
+names the types of the layers that run as one with it; convolutions that share their weights and run together have one
+line, with the sizes of all tops and the others' names at the end.
 
 Inputs are random; data layers are replaced by inputs of their shapes, so no files are needed. A net without a loss is
 run backward through all layers.
@@ -74,8 +75,25 @@ _SHORT = 0.0005
 
 
 @dataclass
+class _Part:
+    """A layer that shares its weights with the one it ran together with."""
+
+    layer: str
+    shape: tuple[int, ...]
+    engine: str
+    reason: str
+
+    @classmethod
+    def of(cls, part: Any) -> _Part:
+        """What one part of a step did."""
+        layer, shape = part.layer, part.tops[0].shape if part.tops else ()
+        return cls(layer.name, shape, getattr(layer, "engine_used", ""), getattr(layer, "engine_reason", ""))
+
+
+@dataclass
 class _Timing:
-    """The share of a run of one layer, or of several that were merged: the first's type, those of the others."""
+    """The share of a run of one layer, or of several that were merged: the first's type, those of the others, and those
+    that ran together with it, in the same way each."""
 
     layers: list[str]
     type: str
@@ -85,6 +103,7 @@ class _Timing:
     bytes: int
     engine: str
     reason: str
+    together: list[_Part]
     forward: list[float] = field(default_factory=list)
     backward: list[float] = field(default_factory=list)
 
@@ -95,16 +114,17 @@ class _Timing:
 
 
 def _timing(step: Any) -> _Timing:
-    layer, nodes = step.layer, getattr(step, "nodes", [step])
+    first, *others = (_Part.of(part) for part in step.parts)
     return _Timing(
-        [node.name for node in nodes],
-        layer.type,
-        [node.layer.type for node in nodes[1:]],
-        step.tops[0].shape if step.tops else (),
-        layer.multiply_adds(step.bottoms, step.tops),
+        [node.name for node in step.nodes],
+        step.layer.type,
+        [node.layer.type for node in step.parts[0].nodes[1:]],
+        first.shape,
+        step.multiply_adds,
         sum(blob.count * blob.dtype.itemsize for blob in (*step.bottoms, *step.tops)),
-        getattr(layer, "engine_used", ""),
-        getattr(layer, "engine_reason", ""),
+        first.engine,
+        first.reason,
+        others,
     )
 
 
@@ -142,21 +162,38 @@ def _share_of_peak(timing: _Timing, total: float, rates: Rates) -> float | None:
     return None if ms <= _SHORT * total else rates.share(timing.multiply_adds, timing.bytes, 1e-3 * ms)
 
 
+def _sizes(timing: _Timing) -> str:
+    """The shape of the top; of others that run together with it, what is not the same."""
+    texts = ["x".join(map(str, timing.shape))]
+    for part in timing.together:
+        alike = part.shape[:2] == timing.shape[:2]
+        texts.append("x".join(map(str, part.shape[2:] if alike else part.shape)))
+    return " + ".join(texts)
+
+
+def _engines(timing: _Timing, why: bool) -> str:
+    """The engines of all that run together, each once, with the reasons."""
+    pairs = [(timing.engine, timing.reason), *((part.engine, part.reason) for part in timing.together)]
+    texts = [f"{engine}: {reason}" if why and reason else engine for engine, reason in pairs]
+    return "; ".join(dict.fromkeys(texts))
+
+
 def _row(timing: _Timing, total: float, rates: Rates, backward: bool, why: bool) -> list[str]:
     """The cells of a layer's line; see `_HEADER`."""
     ms, reached = _mean_ms(timing.forward), _share_of_peak(timing, total, rates)
+    others = f"; with {', '.join(part.layer for part in timing.together)}" if timing.together else ""
     return [
         timing.layers[0],
         timing.type,
-        "x".join(map(str, timing.shape)),
+        _sizes(timing),
         f"{ms:.3f}",
         f"{100 * ms / (total or 1):.1f}%",
         f"{2e-6 * timing.multiply_adds / ms:.1f}" if timing.multiply_adds and ms else "",
         f"{1e-6 * timing.bytes / ms:.1f}" if ms else "",
         "" if reached is None else f"{reached:.0%}",
         f"{_mean_ms(timing.backward):.3f}" if backward else "",
-        f"{timing.engine}: {timing.reason}" if why and timing.reason else timing.engine,
-        ", ".join(timing.merged),
+        _engines(timing, why),
+        ", ".join(timing.merged) + others,
     ]
 
 

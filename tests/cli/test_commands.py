@@ -136,6 +136,34 @@ def test_times_of_merged_layers_name_the_first_and_the_kinds_of_the_others(
     assert layer["name"] == f"{name}+{name}_norm+{name}_relu"
     assert (layer["type"], layer["merged"]) == ("Convolution", ["BatchNorm", "ReLU"])
     assert layer["layers"] == [name, f"{name}_norm", f"{name}_relu"]
+    assert layer["together"] == []
+
+
+def test_times_of_layers_that_run_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layers = []
+    for name, size in {"large": 40, "small": 30}.items():
+        layers += [
+            f'name: "{name}" type: "Input" top: "{name}" '
+            f"input_param {{ shape {{ dim: 1 dim: 3 dim: {size} dim: {size} }} }}",
+            f'name: "c_{name}" type: "Convolution" bottom: "{name}" top: "c_{name}" param {{ name: "w" }} '
+            "convolution_param { num_output: 6 kernel_size: 5 bias_term: false }",
+            f'name: "r_{name}" type: "ReLU" bottom: "c_{name}" top: "c_{name}"',
+        ]
+    net = tmp_path / "net.prototxt"
+    net.write_text("\n".join(f"layer {{ {text} }}" for text in layers))
+    assert call("time", net, "--iterations", 1, "--lean", "--why") == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("c_large"))
+    assert re.match(
+        r"c_large  Convolution  1x6x36x36 \+ 26x26 .* packed: columns are made .*  ReLU; with c_small$", row
+    )
+    assert row.count("packed:") == 1
+    assert call("time", net, "--iterations", 1, "--lean", "--json") == 0
+    (found,) = (row for row in json.loads(capsys.readouterr().out)["layers"] if row["type"] == "Convolution")
+    assert found["layers"] == ["c_large", "r_large", "c_small", "r_small"]
+    assert (found["shape"], found["merged"]) == ([1, 6, 36, 36], ["ReLU"])
+    (other,) = found["together"]
+    assert (other["layer"], other["shape"], other["engine"]) == ("c_small", [1, 6, 26, 26], "packed")
+    assert found["multiply_adds"] == 6 * 75 * (36**2 + 26**2)
 
 
 @pytest.mark.parametrize(

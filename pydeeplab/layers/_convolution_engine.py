@@ -14,6 +14,7 @@ from pydeeplab.layers._convolution_cudnn import CudnnEngine, find_cudnn
 from pydeeplab.layers._convolution_implicit import ImplicitEngine, choose_without_strips
 from pydeeplab.layers._convolution_packed import PackedEngine, StrassenEngine, strassen_share
 from pydeeplab.layers._convolution_problem import Problem
+from pydeeplab.layers._convolution_product import ProductEngine, choose_product, product_applies
 from pydeeplab.layers._convolution_shift import ShiftEngine, shift_applies, shift_cost
 from pydeeplab.layers._convolution_winograd import TILES, WinogradEngine, winograd_applies, winograd_cost
 
@@ -78,7 +79,8 @@ def choose_engine(
         ``gemm``: the image is its own columns; ``depthwise``: direct; ``strips``: columns a few pixels at a time;
         ``packed``: columns made while they are packed; ``strassen``: the same in seven products of halves;
         ``winograd``: products of transformed tiles; ``shift``: one product of all taps with the image, shifted and
-        added; ``implicit``: columns read from the image where the product needs them.
+        added; ``product``: one product over the pixels of all images; ``implicit``: columns read from the image where
+        the product needs them.
     """
     window = problem.window
     if len(window.kernel) > 2:
@@ -108,6 +110,11 @@ def _shares(problem: Problem, operation: str, lacking: Collection[str]) -> dict[
         share = cost / columns
         if share < 1:
             shares[share] = Choice("winograd", f"tiles of {tile} x {tile}: {share:.0%} of what columns cost", tile)
+    if f"product_{operation}" not in lacking and product_applies(problem, operation):
+        cost, way = choose_product(problem)
+        share = cost / columns
+        if share < 1:
+            shares[share] = Choice("product", f"{way}: {share:.0%} of what columns cost")
     return shares
 
 
@@ -121,6 +128,8 @@ def _choose_columns(problem: Problem, operation: str, lacking: Collection[str]) 
         if share < WORTHWHILE:
             return Choice("strassen", f"seven products of halves in place of eight: {share:.0%} of what packed costs")
         return Choice("packed", "columns are made while they are packed")
+    if product_applies(problem, operation) and f"product_{operation}" not in lacking:
+        return Choice("product", str(choose_product(problem)[1]))
     if problem.window.single:
         return Choice("gemm", "1 x 1, stride 1, no pad: the image is its own columns")
     return Choice("strips", "columns fit the caches a strip at a time")
@@ -146,6 +155,8 @@ def make_engine(layer: Layer, problem: Problem, choice: Choice) -> ColumnsEngine
         return PackedEngine(layer, problem)
     if choice.name == "strassen":
         return StrassenEngine(layer, problem)
+    if choice.name == "product":
+        return ProductEngine(layer, problem)
     if choice.name == "cudnn":
         return CudnnEngine(layer, problem)
     if choice.name == "implicit":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ class LeanPlan:
                 self._released[index].append(storages[key])
         self._donors = [_donors(step, released) for step, released in zip(self.nodes, self._released, strict=True)]
         self._shapes: list[tuple[int, ...]] = []
+        self._is_running = False
 
     @property
     def sources(self) -> list[Blob]:
@@ -72,9 +74,12 @@ class LeanPlan:
     def steps(self) -> Iterator[Node | Merged]:
         """The nodes in running order; after each, the memory that it was the last to use is handed on."""
         shapes = [top.shape for node in self._sources for top in node.tops]
+        if self._is_running:
+            self._forget()
         if shapes != self._shapes:
             self._pool.clear()
             self._shapes = shapes
+        self._is_running = True
         for node, donors, released in zip(self.nodes, self._donors, self._released, strict=True):
             for top, donor in donors:
                 top.take_over(donor)
@@ -83,6 +88,13 @@ class LeanPlan:
                 donor.forget()
             for storage in released:
                 storage.release()
+        self._is_running = False
+
+    def _forget(self) -> None:
+        """Begin anew after a run that an error ended: memory may have two owners."""
+        for storage in chain.from_iterable(self._released):
+            storage.forget()
+        self._pool.clear()
 
 
 def _donors(step: Node | Merged, released: Sequence[Storage]) -> list[tuple[Storage, Storage]]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pydeeplab import Net, set_random_seed
+from pydeeplab.errors import ShapeError
 from pydeeplab.layer import TEST
 from tests.support.backends import USABLE
 
@@ -108,6 +109,29 @@ def test_the_sum_takes_the_memory_of_the_other_term() -> None:
         places[step.name] = step.tops[0].read().ctypes.data
     assert places["c+add+relu"] == places["p"]
     assert lean.activation_bytes() == 4 * 4 * int(np.prod(SIZE))
+
+
+def test_an_error_does_not_mix_up_memory() -> None:
+    """It comes when the sum has taken the memory of a already."""
+    layers = [
+        input_text().replace('"x"', '"y"'),
+        power("p", "x", "a"),
+        power("q", "y", "b"),
+        total("a", "b", relu=False),
+        power("r", "sum", "c"),
+        power("s", "c", "d"),
+        total("sum", "d", relu=False, top="t"),
+        total("t", "c", relu=False, top="u"),
+    ]
+    full, lean = pair(layers)
+    x, y = (np.random.default_rng(seed).standard_normal(SIZE).astype(np.float32) for seed in range(2))
+    expected = full.forward(x=x, y=y)["u"]
+    lean.blobs["y"].reshape(2, 6, 5, 5)
+    with pytest.raises(ShapeError, match="layer 'add'"):
+        lean.forward(x=x, y=y[..., :5, :5])
+    lean.blobs["y"].reshape(*SIZE)
+    for _ in range(2):
+        np.testing.assert_array_equal(lean.forward(x=x, y=y)["u"], expected)
 
 
 def test_a_term_that_others_read_is_not_overwritten() -> None:

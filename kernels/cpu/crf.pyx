@@ -34,12 +34,14 @@ cdef extern from "crf_mean_field.h" nogil:
 cdef extern from "crf_strips.h" nogil:
     int c_strips "crf_strips"(const int32_t *vertex, ptrdiff_t n, int t, ptrdiff_t vertices, int32_t *row, ptrdiff_t strips,
                               int32_t *first, int32_t *start, int32_t *member)
-    void c_chains "lattice_chains"(const int32_t *neighbour, int k, ptrdiff_t m, int base, int32_t *chain, int32_t *count)
+    int c_chains "lattice_chains"(const int32_t *neighbour, int k, ptrdiff_t m, int base, int32_t *chain, int32_t *place,
+                                  ptrdiff_t zones)
     int c_sweep "crf_sweep"(const float *score, const int32_t *vertex, const float *weight, const float *values,
                              const int32_t *row, const float *share, const int32_t *first, float *sum, ptrdiff_t n,
                              ptrdiff_t p, int t, ptrdiff_t strips)
-    void c_blur "crf_blur"(const float *sum, const int32_t *start, const int32_t *member, const int32_t *chain,
-                           const int32_t *span, int axes, int lattices, float *values, ptrdiff_t vertices, ptrdiff_t p)
+    int c_blur "crf_blur"(const float *sum, const int32_t *start, const int32_t *member, const int32_t *chain,
+                          const int32_t *place, const int32_t *first, int axes, int lattices, ptrdiff_t zones, float *values,
+                          ptrdiff_t p)
 
 
 cdef int _check_region(ptrdiff_t pixels, int height, int width, ptrdiff_t full_height, ptrdiff_t full_width) except -1:
@@ -238,12 +240,19 @@ def crf_strips(const int32_t[:, ::1] vertex, int32_t[:, ::1] row, int32_t[::1] f
         raise MemoryError("no memory to divide the points of a lattice into strips")
 
 
-def lattice_chains(const int32_t[:, :, ::1] neighbour, int base, int32_t[:, ::1] chain, int32_t[::1] count):
+def lattice_chains(const int32_t[:, :, ::1] neighbour, int base, int32_t[:, ::1] chain, int32_t[:, ::1] place):
+    cdef ptrdiff_t zones = place.shape[1] - 1
+    cdef int state
+    if zones < 1:
+        raise ValueError("lattice_chains: place has one column more than there are zones")
     if neighbour.shape[1] == 0:
-        count[:] = 0
+        place[:, :] = 0
         return
     with nogil:
-        c_chains(&neighbour[0, 0, 0], <int>neighbour.shape[0], neighbour.shape[1], base, &chain[0, 0], &count[0])
+        state = c_chains(&neighbour[0, 0, 0], <int>neighbour.shape[0], neighbour.shape[1], base, &chain[0, 0], &place[0, 0],
+                         zones)
+    if state:
+        raise MemoryError("no memory to sort the chains of a lattice")
 
 
 def crf_sweep(const float[:, ::1] score, const int32_t[:, ::1] vertex, const float[:, ::1] weight, values,
@@ -264,9 +273,14 @@ def crf_sweep(const float[:, ::1] score, const int32_t[:, ::1] vertex, const flo
 
 
 def crf_blur(const float[:, ::1] sum, const int32_t[::1] start, const int32_t[::1] member, const int32_t[::1] chain,
-             const int32_t[:, :, ::1] span, float[:, ::1] values):
-    if values.shape[0] == 0 or values.shape[1] == 0 or span.shape[0] == 0:
+             const int32_t[:, :, ::1] place, const int32_t[::1] first, float[:, ::1] values):
+    cdef int state
+    if values.shape[0] == 0 or values.shape[1] == 0 or place.shape[0] == 0:
         return
+    if place.shape[2] < 2 or first.shape[0] != place.shape[1] + 1 or first[place.shape[1]] != values.shape[0]:
+        raise ValueError("crf_blur: place has shape (axes, L, zones + 1), first ends with the number of vertices")
     with nogil:
-        c_blur(&sum[0, 0], &start[0], &member[0], &chain[0], &span[0, 0, 0], <int>span.shape[0], <int>span.shape[1],
-               &values[0, 0], values.shape[0], values.shape[1])
+        state = c_blur(&sum[0, 0], &start[0], &member[0], &chain[0], &place[0, 0, 0], &first[0], <int>place.shape[0],
+                       <int>place.shape[1], place.shape[2] - 1, &values[0, 0], values.shape[1])
+    if state:
+        raise MemoryError("no memory to share the vertices out")

@@ -1,10 +1,12 @@
 #include "crf_fused.h"
 #include "crf_strips.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "crf_beliefs.h"
+#include "crf_shares.h"
 #include "parallel.h"
 #include "simd.h"
 
@@ -76,22 +78,59 @@ int crf_strips(const int32_t *vertex, ptrdiff_t n, int t, ptrdiff_t vertices, in
     return 0;
 }
 
-void lattice_chains(const int32_t *neighbour, int k, ptrdiff_t m, int base, int32_t *chain, int32_t *count)
+/* The chains of one axis as they are found, one after the other; begin[i] is where chain i begins. Returns how many. */
+static ptrdiff_t find_chains(const int32_t *beside, ptrdiff_t m, int base, int32_t *list, int32_t *begin)
 {
-#pragma omp parallel for schedule(dynamic, 1) if (m > 4096)
-    for (int axis = 0; axis < k; axis++) {
-        const int32_t *beside = neighbour + axis * m * 2;
-        int32_t *to = chain + axis * m;
-        for (int32_t head = 0; head < m; head++) {
-            if (beside[2 * head] != m || beside[2 * head + 1] == m)
-                continue;
-            int32_t v = head;
-            for (; beside[2 * v + 1] != m; v = beside[2 * v + 1])
-                *to++ = v + base;
-            *to++ = ~(v + base);
-        }
-        count[axis] = (int32_t)(to - (chain + axis * m));
+    ptrdiff_t count = 0;
+    int32_t at = 0;
+    for (int32_t head = 0; head < m; head++) {
+        if (beside[2 * head] != m || beside[2 * head + 1] == m)
+            continue;
+        int32_t v = head;
+        begin[count++] = at;
+        for (; beside[2 * v + 1] != m; v = beside[2 * v + 1])
+            list[at++] = v + base;
+        list[at++] = ~(v + base);
     }
+    begin[count] = at;
+    return count;
+}
+
+static inline int32_t vertex_at(int32_t entry) { return entry < 0 ? ~entry : entry; }
+
+/* Sorts chains by zones, which equal parts of the vertices are: a chain belongs to that of the vertex in its middle. */
+static void sort_chains(const int32_t *list, const int32_t *begin, ptrdiff_t count, ptrdiff_t m, int base, ptrdiff_t zones,
+                        int32_t *chain, int32_t *place)
+{
+    memset(place, 0, (size_t)(zones + 1) * sizeof(int32_t));
+#define ZONE(i) ((vertex_at(list[(begin[i] + begin[(i) + 1]) / 2]) - base) * zones / m)
+    for (ptrdiff_t i = 0; i < count; i++)
+        place[ZONE(i) + 1] += begin[i + 1] - begin[i];
+    for (ptrdiff_t z = 0; z < zones; z++)
+        place[z + 1] += place[z];
+    for (ptrdiff_t i = 0; i < count; i++) {
+        int32_t *at = &place[ZONE(i)];
+        for (int32_t e = begin[i]; e < begin[i + 1]; e++)
+            chain[(*at)++] = list[e];
+    }
+    memmove(place + 1, place, (size_t)zones * sizeof(int32_t));
+    place[0] = 0;
+}
+
+int lattice_chains(const int32_t *neighbour, int k, ptrdiff_t m, int base, int32_t *chain, int32_t *place, ptrdiff_t zones)
+{
+    int failed = 0;
+#pragma omp parallel for schedule(dynamic, 1) reduction(min : failed) if (m > 4096)
+    for (int axis = 0; axis < k; axis++) {
+        int32_t *list = malloc((size_t)(m + m / 2 + 1) * sizeof(int32_t)), *begin = list + m;
+        if (list) {
+            const ptrdiff_t count = find_chains(neighbour + axis * m * 2, m, base, list, begin);
+            sort_chains(list, begin, count, m, base, zones, chain + axis * m, place + axis * (zones + 1));
+        } else
+            failed = -1;
+        free(list);
+    }
+    return failed;
 }
 
 enum { BLOCK = 32 };
@@ -174,22 +213,26 @@ int crf_sweep(const float *score, const int32_t *vertex, const float *weight, co
 {
     const Field field = {score, vertex, weight, values, p, t};
     const Splat splat = {row, share, sum};
-    int failed = 0;
-#pragma omp parallel for schedule(dynamic, 1) reduction(min : failed) if (strips > 1)
-    for (ptrdiff_t s = 0; s < strips; s++) {
-        const ptrdiff_t begin = n * s / strips, end = n * (s + 1) / strips;
-        memset(sum + first[s] * p, 0, (size_t)((first[s + 1] - first[s]) * p) * sizeof(float));
-        if (p == 1) {
-            give_ones(splat, begin, end, t);
-            continue;
-        }
+    const int threads = strips > 1 ? omp_get_max_threads() : 1;
+    Share *shares = shares_make(1, threads, strips);
+    int failed = shares ? 0 : -1;
+#pragma omp parallel num_threads(threads) reduction(min : failed) if (!failed)
+    {
         float *q = aligned_alloc(64, (size_t)(BLOCK * p) * sizeof(float));
-        if (q)
-            sweep_piece(field, splat, begin, end, q);
-        else
-            failed = -1;
+        failed = q && shares ? 0 : -1;
+        if (!failed)
+            FOR_SHARE(shares, threads, s)
+            {
+                const ptrdiff_t begin = n * s / strips, end = n * (s + 1) / strips;
+                memset(sum + first[s] * p, 0, (size_t)((first[s + 1] - first[s]) * p) * sizeof(float));
+                if (p == 1)
+                    give_ones(splat, begin, end, t);
+                else
+                    sweep_piece(field, splat, begin, end, q);
+            }
         free(q);
     }
+    free(shares);
     return failed;
 }
 
@@ -212,9 +255,7 @@ VECTORISED static void collect_piece(const float *sum, const int32_t *start, con
     }
 }
 
-static inline int32_t vertex_at(int32_t entry) { return entry < 0 ? ~entry : entry; }
-
-/* All chains from begin on that start before end. */
+/* The chains at begin..end. */
 VECTORISED static void blur_chains(const int32_t *chain, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t last, float *values,
                                    ptrdiff_t p)
 {
@@ -245,44 +286,32 @@ VECTORISED static void blur_chains(const int32_t *chain, ptrdiff_t begin, ptrdif
     FOR_COLUMNS(p, WALK);
 }
 
-/* The first place from `at` on where a chain begins. */
-static ptrdiff_t chain_from(const int32_t *chain, ptrdiff_t at, ptrdiff_t begin, ptrdiff_t end)
-{
-    while (at > begin && at < end && chain[at - 1] >= 0)
-        at++;
-    return at;
-}
+/* The part of zone z of 0..n. */
+static inline ptrdiff_t zone_begin(ptrdiff_t n, ptrdiff_t z, ptrdiff_t zones) { return n * z / zones; }
 
-enum { ENTRIES = 1024 };
-
-void crf_blur(const float *sum, const int32_t *start, const int32_t *member, const int32_t *chain, const int32_t *span,
-              int axes, int lattices, float *values, ptrdiff_t vertices, ptrdiff_t p)
+int crf_blur(const float *sum, const int32_t *start, const int32_t *member, const int32_t *chain, const int32_t *place,
+             const int32_t *first, int axes, int lattices, ptrdiff_t zones, float *values, ptrdiff_t p)
 {
-    const ptrdiff_t pieces = (vertices + ENTRIES - 1) / ENTRIES;
-#pragma omp parallel if (pieces > 1)
+    const int threads = zones > 1 ? omp_get_max_threads() : 1;
+    Share *shares = shares_make(axes + 1, threads, zones);
+    if (!shares)
+        return -1;
+#pragma omp parallel num_threads(threads)
     {
-#pragma omp for schedule(dynamic, 1)
-        for (ptrdiff_t i = 0; i < pieces; i++)
-            collect_piece(sum, start, member, values, i * ENTRIES, i + 1 < pieces ? (i + 1) * ENTRIES : vertices, p);
-        for (int a = 0; a < axes; a++) {
-            ptrdiff_t count = 0;
+        FOR_SHARE(shares, threads, z)
             for (int l = 0; l < lattices; l++)
-                count += (span[(a * lattices + l) * 2 + 1] - span[(a * lattices + l) * 2] + ENTRIES - 1) / ENTRIES;
-#pragma omp for schedule(dynamic, 1)
-            for (ptrdiff_t i = 0; i < count; i++) {
-                ptrdiff_t at = i;
-                const int32_t *of = span + a * lattices * 2;
-                for (;; of += 2) {
-                    const ptrdiff_t here = (of[1] - of[0] + ENTRIES - 1) / ENTRIES;
-                    if (at < here)
-                        break;
-                    at -= here;
+                collect_piece(sum, start, member, values, first[l] + zone_begin(first[l + 1] - first[l], z, zones),
+                              first[l] + zone_begin(first[l + 1] - first[l], z + 1, zones), p);
+        for (int a = 0; a < axes; a++) {
+#pragma omp barrier
+            FOR_SHARE(shares + (a + 1) * threads, threads, z)
+                for (int l = 0; l < lattices; l++) {
+                    const int32_t *of = place + (a * lattices + l) * (zones + 1);
+                    if (of[z] < of[z + 1])
+                        blur_chains(chain, of[z], of[z + 1], of[zones] - 1, values, p);
                 }
-                const ptrdiff_t begin = of[0] + at * ENTRIES, end = begin + ENTRIES < of[1] ? begin + ENTRIES : of[1];
-                const ptrdiff_t from = chain_from(chain, begin, of[0], of[1]);
-                if (from < end)
-                    blur_chains(chain, from, end, of[1] - 1, values, p);
-            }
         }
     }
+    free(shares);
+    return 0;
 }

@@ -15,6 +15,7 @@ __all__ = ["Strips"]
 _LEAST_PIXELS = 4096
 _MANY_PIXELS = 32768
 _STRIPS = 16
+_ZONE = 1024  # vertices
 
 
 def _count(pixels: int) -> int:
@@ -28,7 +29,9 @@ class Strips:
     A sweep takes the messages from the vertices to a pixel, makes probabilities of them and adds those to the
     vertices again, while they are in registers. For the same result with any number of threads, each strip of pixels
     adds to rows of its own, one for each vertex around its pixels; blurring begins with the sum of a vertex's rows.
-    The blur goes along chains of neighbours, in place, and passes vertices over that have none.
+    The blur goes along chains of neighbours, in place, and passes vertices over that have none. Its work is divided
+    into zones of vertices that lie close together, so that a thread finds most of them in its caches, where it left
+    them.
     """
 
     def __init__(self, grid: Grid, terms: Sequence[Term]):
@@ -52,16 +55,17 @@ class Strips:
         grid.backend.kernels.crf_strips(self._vertex, self._row, self._first, self._start, self._member)
 
     def _lay_chains(self) -> None:
-        """The chains of neighbours along every axis of every lattice, one after the other."""
+        """The chains of neighbours along every axis of every lattice, one after the other, by zones."""
         shapes = [term.lattice.neighbour.shape[:2] for term in self._terms]
         self._chain = self._grid.array("chain", sum(k * m for k, m in shapes), dtype=np.int32)
-        self._span = np.zeros((max((k for k, _ in shapes), default=0), len(shapes), 2), np.int32)
+        zones = max(1, self._grid.rows // _ZONE)
+        self._place = np.zeros((max((k for k, _ in shapes), default=0), len(shapes), zones + 1), np.int32)
+        self._zones = np.array([*(term.base for term in self._terms), self._grid.rows], np.int32)
         at = 0
         for index, (term, (k, m)) in enumerate(zip(self._terms, shapes, strict=True)):
-            chain, count = self._chain[at : at + k * m].reshape(k, m), np.empty(k, np.int32)
-            self._grid.backend.kernels.lattice_chains(term.lattice.neighbour, term.base, chain, count)
-            self._span[:k, index, 0] = at + m * np.arange(k)
-            self._span[:k, index, 1] = self._span[:k, index, 0] + count
+            chain, place = self._chain[at : at + k * m].reshape(k, m), np.empty((k, zones + 1), np.int32)
+            self._grid.backend.kernels.lattice_chains(term.lattice.neighbour, term.base, chain, place)
+            self._place[:k, index] = place + (at + m * np.arange(k))[:, None]
             at += k * m
 
     def _scale(self) -> None:
@@ -81,7 +85,7 @@ class Strips:
         """The filtered probabilities, from messages ``values`` (None: no messages)."""
         kernels, sums = self._grid.backend.kernels, self._grid.array("work", int(self._first[-1]), score.shape[1])
         kernels.crf_sweep(score, self._vertex, self._weight, values, self._row, self._share, self._first, sums)
-        kernels.crf_blur(sums, self._start, self._member, self._chain, self._span, to)
+        kernels.crf_blur(sums, self._start, self._member, self._chain, self._place, self._zones, to)
 
     def start(self, score: NDArray[Any]) -> None:
         """Take scores (pixels, columns) and make the probabilities their softmax."""

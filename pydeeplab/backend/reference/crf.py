@@ -171,18 +171,18 @@ def crf_strips(vertex, row, first, start, member):
     start[...] = np.searchsorted(np.sort(owner), np.arange(len(start)))
 
 
-def lattice_chains(neighbour, base, chain, count):
-    vertices = neighbour.shape[1]
+def lattice_chains(neighbour, base, chain, place):
+    vertices, zones = neighbour.shape[1], place.shape[1] - 1
     for axis, (minus, plus) in enumerate(neighbour.transpose(0, 2, 1)):
-        found = []
+        found = [[] for _ in range(zones)]
         for head in np.flatnonzero((minus == vertices) & (plus != vertices)):
-            v = head
-            while plus[v] != vertices:
-                found.append(v + base)
-                v = plus[v]
-            found.append(~(v + base))
-        chain[axis, : len(found)] = found
-        count[axis] = len(found)
+            members = [head]
+            while plus[members[-1]] != vertices:
+                members.append(plus[members[-1]])
+            found[members[len(members) // 2] * zones // vertices] += [v + base for v in members[:-1]]
+            found[members[len(members) // 2] * zones // vertices].append(~(members[-1] + base))
+        place[axis] = np.cumsum([0, *map(len, found)])
+        chain[axis, : place[axis, -1]] = [entry for zone in found for entry in zone]
 
 
 def crf_sweep(score, vertex, weight, values, row, share, first, sum):
@@ -193,13 +193,13 @@ def crf_sweep(score, vertex, weight, values, row, share, first, sum):
     np.add.at(sum, row, share[:, :, None] * q[:, None])
 
 
-def crf_blur(sum, start, member, chain, span, values):
+def crf_blur(sum, start, member, chain, place, first, values):
     values[...] = 0
     rows = start[-1]
     np.add.at(values, np.repeat(np.arange(len(start) - 1), np.diff(start)), sum[member[:rows]])
-    for pieces in span:
+    for zones in place:
         before = values.copy()
-        for begin, end in pieces:
+        for begin, *_, end in zones:
             entries = chain[begin:end]
             joined = np.flatnonzero(entries[:-1] >= 0)
             one, other = entries[joined], entries[joined + 1]

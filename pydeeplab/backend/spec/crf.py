@@ -96,9 +96,10 @@ KERNELS = [
     ),
     kernel(
         "lattice_chains",
-        "in neighbour[k,M,two]:int32, int base, inout chain[k,M]:int32, out count[k]:int32",
-        source="along every axis the vertices (plus base) with neighbours, chain after chain, in the order of their "
-        "first ones; the last of a chain as its complement. Writes the first count[axis] elements",
+        "in neighbour[k,M,two]:int32, int base, inout chain[k,M]:int32, out place[k,Z]:int32",
+        source="along every axis the vertices (plus base) with neighbours, chain after chain; the last of a chain as "
+        "its complement. Chains of zone z (of Z - 1) are chain[axis, place[axis, z]:place[axis, z + 1]], in the order "
+        "of their first vertices: those whose middle one is one of vertices M z / (Z - 1) to M (z + 1) / (Z - 1)",
         tolerance=0,
         only="cpu",
     ),
@@ -112,10 +113,10 @@ KERNELS = [
     ),
     kernel(
         "crf_blur",
-        "in sum[R,P], in start[S]:int32, in member[E]:int32, in chain[C]:int32, in span[axes,L,two]:int32, "
-        "out values[V,P]",
+        "in sum[R,P], in start[S]:int32, in member[E]:int32, in chain[C]:int32, in place[axes,L,Z]:int32, "
+        "in first[F]:int32, out values[V,P]",
         source=f"{_ADAMS}: values[v] = the sum of v's rows, then blurred with (1/2, 1, 1/2) along every axis; the "
-        "chains of lattice l are chain[span[axis, l, 0]:span[axis, l, 1]]",
+        "chains of lattice l are chain[place[axis, l, 0]:place[axis, l, Z - 1]], its vertices first[l]:first[l + 1]",
         only="cpu",
     ),
 ]

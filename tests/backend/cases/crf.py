@@ -89,22 +89,22 @@ def unpack(r, classes, columns, height, width, log):
     return [packed, r.out(classes, 12, 13), height, width, log]
 
 
-def joined(r, points, dimensions):
-    """The vertices of several lattices in one table, and the chains along the lattices' axes."""
-    vertex, weight, chains, span, base = [], [], [], [], 0
+def joined(r, points, dimensions, zones=5):
+    """The vertices of several lattices in one table, where each begins, and the chains along the lattices' axes."""
+    vertex, weight, chains, places, first = [], [], [], [], [0]
     for corners, share, neighbour, *_ in (lattice(r, points, d) for d in dimensions):
         axes, vertices, _ = neighbour.shape
-        chain, count = np.zeros((axes, vertices), np.int32), np.empty(axes, np.int32)
-        crf.lattice_chains(neighbour, base, chain, count)
-        begin = sum(c.size for c in chains) + vertices * np.arange(max(dimensions) + 1)
-        span.append(np.stack([begin, begin + np.pad(count, (0, len(begin) - axes))], 1))
+        chain, place = np.zeros((axes, vertices), np.int32), np.empty((axes, zones + 1), np.int32)
+        crf.lattice_chains(neighbour, first[-1], chain, place)
+        place += (sum(c.size for c in chains) + vertices * np.arange(axes))[:, None].astype(np.int32)
+        places.append(np.pad(place, ((0, max(dimensions) + 1 - axes), (0, 0))))
         chains.append(chain)
-        vertex.append(corners + base)
+        vertex.append(corners + first[-1])
         weight.append(share)
-        base += vertices + 1
+        first.append(first[-1] + vertices + 1)
     table = np.ascontiguousarray(np.concatenate(vertex, 1), np.int32)
-    spans = np.ascontiguousarray(np.stack(span, 1), np.int32)
-    return table, r.value(np.concatenate(weight, 1)), np.concatenate(chains, None), spans, base
+    found = np.concatenate(chains, None), np.ascontiguousarray(np.stack(places, 1)), np.array(first, np.int32)
+    return table, r.value(np.concatenate(weight, 1)), *found
 
 
 def strips(r, points, corners, vertices, count):
@@ -113,31 +113,32 @@ def strips(r, points, corners, vertices, count):
     return [r.int32(0, vertices, points, corners), *out]
 
 
-def chains(r, points, dimension, base):
+def chains(r, points, dimension, base, zones):
     neighbour = lattice(r, points, dimension, 5.0)[2]
     axes, vertices, _ = neighbour.shape
-    return [neighbour, base, np.zeros((axes, vertices), np.int32), r.out_int32(axes)]
+    return [neighbour, base, np.zeros((axes, vertices), np.int32), r.out_int32(axes, zones + 1)]
 
 
 def laid(r, points, dimensions, count):
-    """A table of vertices, and what `crf_strips` makes of it."""
-    vertex, weight, chain, span, rows = joined(r, points, dimensions)
+    """A table of vertices with its weights and chains, and what `crf_strips` makes of it."""
+    vertex, weight, *found = joined(r, points, dimensions)
+    rows = found[-1][-1]
     row, first, start = np.empty_like(vertex), np.empty(count + 1, np.int32), np.empty(rows + 1, np.int32)
     member = np.zeros(vertex.size, np.int32)
     crf.crf_strips(vertex, row, first, start, member)
-    return vertex, weight, chain, span, row, first, start, member
+    return vertex, weight, found, row, first, start, member
 
 
 def sweep(r, points, dimensions, columns, count, messages=True):
-    vertex, share, _, _, row, first, start, _ = laid(r, points, dimensions, count)
+    vertex, share, _, row, first, start, _ = laid(r, points, dimensions, count)
     score, weight = r.real(points, columns) * 5, r.uniform(0, 1, *vertex.shape)
     values = r.uniform(0, 3, len(start) - 1, columns) if messages else None
     return [score, vertex, weight, values, row, share, first, r.out(first[-1], columns)]
 
 
 def blur(r, points, dimensions, columns, count):
-    _, _, chain, span, _, first, start, member = laid(r, points, dimensions, count)
-    return [r.real(first[-1], columns), start, member, chain, span, r.out(len(start) - 1, columns)]
+    _, _, found, _, first, start, member = laid(r, points, dimensions, count)
+    return [r.real(first[-1], columns), start, member, *found, r.out(len(start) - 1, columns)]
 
 
 CASES = [
@@ -184,8 +185,8 @@ CASES = [
     Case("crf_strips", lambda r: strips(r, 3, 3, 4, 5), "more_than_points"),
     Case("crf_strips", lambda r: strips(r, 0, 3, 4, 2), "no_points"),
     *(
-        Case("lattice_chains", lambda r, n=n, d=d: chains(r, n, d, 70), f"{n}x{d}")
-        for n, d in [(900, 5), (6000, 2), (9, 1)]
+        Case("lattice_chains", lambda r, n=n, d=d, z=z: chains(r, n, d, 70, z), f"{n}x{d}x{z}")
+        for n, d, z in [(900, 5, 7), (6000, 2, 1), (9, 1, 40)]
     ),
     *(
         Case("crf_sweep", lambda r, d=d, p=p, s=s: sweep(r, 2000, d, p, s), f"{len(d)}x{p}x{s}")

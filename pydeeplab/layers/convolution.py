@@ -28,31 +28,25 @@ class Convolution(ConvolutionBase):
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         self.forward_pictures([self.picture(x, y) for x, y in zip(bottom, top, strict=True)])
 
+    @property
+    def takes_sums(self) -> bool:
+        """Whether `picture` can take an ``other`` blob at the present shape."""
+        return self._to_map.takes_sums
+
     def picture(self, x: Blob, y: Blob, other: Blob | None = None) -> Picture:
-        """A bottom, its top, and a blob whose values are added where the layer `takes_sums`, for `forward_pictures`."""
+        """A bottom and its top for `forward_pictures`, and what is added to the values where the layer `takes_sums`."""
         added = other.read() if other else None
         return self._to_map.picture(x.read(), y.write(), added)
 
     def companions(self, layers: Sequence[Convolution]) -> list[Convolution]:
-        """Those of ``layers``, which have the same parameters and settings, whose pictures are faster computed together
+        """Those of ``layers``, which have the same parameters and settings, whose pictures are computed faster together
         with this one's, at the present shapes."""
         found = self._to_map.companions([layer._to_map for layer in layers])
         return [layer for layer in layers if layer._to_map in found]
 
     def forward_pictures(self, pictures: Sequence[Picture], epilogue: Epilogue | None = None) -> None:
-        """Forward of pictures of this layer and of its `companions`."""
-        self._to_map.images_to_maps(pictures, self.blobs[0].read(), self._bias(), epilogue)
-
-    @property
-    def takes_sums(self) -> bool:
-        """Whether `forward_fused` can add an ``other`` blob at the present shape."""
-        return self._to_map.takes_sums
-
-    def forward_fused(
-        self, bottom: Sequence[Blob], top: Sequence[Blob], epilogue: Epilogue, other: Blob | None = None
-    ) -> None:
-        """Forward and at once what follows it: each top is ``act(scale (conv + bias) + shift + other)`` by the
-        epilogue; an ``other`` blob only where the layer `takes_sums`.
+        """Forward of pictures of this layer and of its `companions`, and at once what follows it: each top is
+        ``act(scale (conv + bias) + shift + other)`` by the epilogue.
 
         For nets that are run for their outputs: BatchNorm with stored statistics, Scale, Bias and ReLU behind a
         convolution cost nothing when they are merged into an `Epilogue`. Parameters are read anew in each call.
@@ -67,12 +61,12 @@ class Convolution(ConvolutionBase):
         ... layer { name: "c" type: "Convolution" bottom: "x" top: "y"
         ...   convolution_param { num_output: 3 kernel_size: 3 weight_filler { type: "xavier" } } }''')
         >>> net.blobs["x"].data[...] = 1
-        >>> layer, bottom, top = net.layer_dict["c"], [net.blobs["x"]], [net.blobs["y"]]
-        >>> layer.forward_fused(bottom, top, Epilogue(shift=np.full(3, -9, np.float32), relu=True))
-        >>> bool((top[0].data == 0).all())
+        >>> layer, x, y = net.layer_dict["c"], net.blobs["x"], net.blobs["y"]
+        >>> layer.forward_pictures([layer.picture(x, y)], Epilogue(shift=np.full(3, -9, np.float32), relu=True))
+        >>> bool((y.data == 0).all())
         True
         """
-        self.forward_pictures([self.picture(x, y, other) for x, y in zip(bottom, top, strict=True)], epilogue)
+        self._to_map.images_to_maps(pictures, self.blobs[0].read(), self._bias(), epilogue)
 
     def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         for x, y, wanted in zip(bottom, top, propagate_down, strict=True):

@@ -336,7 +336,7 @@ def test_forward_with_what_follows(param: str, engine: str) -> None:
     assert isinstance(layer, Convolution)
     for epilogue in (Epilogue(scale, shift, True, 0.1), Epilogue(None, shift), Epilogue(scale, None, True), Epilogue()):
         top[0].data[...] = np.nan
-        layer.forward_fused(bottom, top, epilogue)
+        layer.forward_pictures([layer.picture(*bottom, *top)], epilogue)
         expected = plain * scale.reshape(-1, 1, 1) if epilogue.scale is not None else plain.copy()
         if epilogue.shift is not None:
             expected += shift.reshape(-1, 1, 1)

@@ -15,13 +15,23 @@ typedef struct {
     Axis y, x;
 } Winograd;
 
+/* Images of one size and the maps that are made of them. What follows the maps is the pass's own. */
+typedef struct {
+    Winograd problem;
+    const float *images;
+    float *maps;
+    ptrdiff_t first_row, rows;           /* of tiles, numbered batch after batch */
+    int32_t *row_output, *column_output; /* the first output of each row and column of tiles of an image */
+} Batch;
+
 /* Floats of scratch without which winograd_forward and winograd_backward_weights cannot run; with more they are faster. */
-ptrdiff_t winograd_least(const Winograd *problem);
+ptrdiff_t winograd_least(Batch *batches, ptrdiff_t count);
 ptrdiff_t winograd_gradient_least(const Winograd *problem);
 
-/* `adjoint`: w is [channels, outputs, 3, 3], and turned by half a turn; otherwise [outputs, channels, 3, 3]. */
-void winograd_forward(const Winograd *problem, const float *image, const float *w, int adjoint, Epilogue epilogue, float *made,
-                      float *scratch, ptrdiff_t size);
+/* Batches that differ in number and size of their images only. `adjoint`: w is [channels, outputs, 3, 3], and turned by half
+ * a turn; otherwise [outputs, channels, 3, 3]. */
+void winograd_forward(Batch *batches, ptrdiff_t count, const float *w, int adjoint, Epilogue epilogue, float *scratch,
+                      ptrdiff_t size);
 
 /* dw += the gradient of w [outputs, channels, 3, 3]. */
 void winograd_backward_weights(const Winograd *problem, const float *image, const float *gradient, float *dw, float *scratch,

@@ -1,5 +1,7 @@
 """Convolution with kernels of 3 x 3 taps by Winograd's algorithm."""
 
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+
 cdef extern from "epilogue.h" nogil:
     ctypedef struct Epilogue:
         const float *scale
@@ -22,11 +24,15 @@ cdef extern from "winograd.h" nogil:
         Axis y
         Axis x
 
+    ctypedef struct Batch:
+        Winograd problem
+        const float *images
+        float *maps
+
     Axis axis_of(ptrdiff_t size, ptrdiff_t out, ptrdiff_t pad, ptrdiff_t rate, ptrdiff_t m)
-    ptrdiff_t winograd_least(const Winograd *problem)
+    ptrdiff_t winograd_least(Batch *batches, ptrdiff_t count)
     ptrdiff_t winograd_gradient_least(const Winograd *problem)
-    void c_forward "winograd_forward"(
-        const Winograd *, const float *, const float *, int, Epilogue, float *, float *, ptrdiff_t)
+    void c_forward "winograd_forward"(Batch *, ptrdiff_t, const float *, int, Epilogue, float *, ptrdiff_t)
     void c_backward_weights "winograd_backward_weights"(
         const Winograd *, const float *, const float *, float *, float *, ptrdiff_t)
 
@@ -65,28 +71,43 @@ cdef int roomy(ptrdiff_t got, ptrdiff_t wanted) except -1:
     return 0
 
 
-def winograd_forward(const float[:, :, :, ::1] x, const float[:, :, :, ::1] w, const float[::1] scale, const float[::1] bias,
-                     float[:, :, :, ::1] y, float[::1] work, ptrdiff_t tile, ptrdiff_t pad_h, ptrdiff_t pad_w,
-                     ptrdiff_t dilation_h, ptrdiff_t dilation_w, bint relu, float slope):
-    cdef Winograd problem = between(x, y, w, tile, pad_h, pad_w, dilation_h, dilation_w)
+cdef int run_forward(list xs, const float[:, :, :, ::1] w, int adjoint, Epilogue epilogue, list ys, float[::1] work,
+                     ptrdiff_t tile, ptrdiff_t pad_h, ptrdiff_t pad_w, ptrdiff_t dilation_h,
+                     ptrdiff_t dilation_w) except -1:
+    """Batches of images of different sizes at once; those that have no pixels are left out."""
+    cdef const float[:, :, :, ::1] x
+    cdef float[:, :, :, ::1] y
+    cdef ptrdiff_t count = 0, size = work.shape[0]
+    cdef Batch *batches = <Batch *>PyMem_Malloc(len(xs) * sizeof(Batch))
+    if batches is NULL:
+        raise MemoryError
+    try:
+        for x, y in zip(xs, ys):
+            batches[count].problem = between(x, y, w, tile, pad_h, pad_w, dilation_h, dilation_w)
+            if y.size:
+                batches[count].images, batches[count].maps = &x[0, 0, 0, 0], &y[0, 0, 0, 0]
+                count += 1
+        if count:
+            roomy(size, winograd_least(batches, count))
+            with nogil:
+                c_forward(batches, count, &w[0, 0, 0, 0], adjoint, epilogue, &work[0], size)
+    finally:
+        PyMem_Free(batches)
+    return 0
+
+
+def winograd_forward(xs, const float[:, :, :, ::1] w, const float[::1] scale, const float[::1] bias, ys, float[::1] work,
+                     ptrdiff_t tile, ptrdiff_t pad_h, ptrdiff_t pad_w, ptrdiff_t dilation_h, ptrdiff_t dilation_w, bint relu,
+                     float slope):
     cdef Epilogue epilogue = Epilogue(optional(scale), optional(bias), relu, slope)
-    cdef ptrdiff_t size = work.shape[0]
-    roomy(size, winograd_least(&problem))
-    if y.size:
-        with nogil:
-            c_forward(&problem, &x[0, 0, 0, 0], &w[0, 0, 0, 0], 0, epilogue, &y[0, 0, 0, 0], &work[0], size)
+    run_forward(list(xs), w, 0, epilogue, list(ys), work, tile, pad_h, pad_w, dilation_h, dilation_w)
 
 
-def winograd_backward_data(const float[:, :, :, ::1] dy, const float[:, :, :, ::1] w, const float[::1] bias,
-                           float[:, :, :, ::1] dx, float[::1] work, ptrdiff_t tile, ptrdiff_t pad_h, ptrdiff_t pad_w,
-                           ptrdiff_t dilation_h, ptrdiff_t dilation_w):
-    cdef Winograd problem = between(dy, dx, w, tile, 2 * dilation_h - pad_h, 2 * dilation_w - pad_w, dilation_h, dilation_w)
+def winograd_backward_data(dy, const float[:, :, :, ::1] w, const float[::1] bias, dx, float[::1] work, ptrdiff_t tile,
+                           ptrdiff_t pad_h, ptrdiff_t pad_w, ptrdiff_t dilation_h, ptrdiff_t dilation_w):
     cdef Epilogue epilogue = Epilogue(NULL, optional(bias), 0, 0)
-    cdef ptrdiff_t size = work.shape[0]
-    roomy(size, winograd_least(&problem))
-    if dx.size:
-        with nogil:
-            c_forward(&problem, &dy[0, 0, 0, 0], &w[0, 0, 0, 0], 1, epilogue, &dx[0, 0, 0, 0], &work[0], size)
+    run_forward([dy], w, 1, epilogue, [dx], work, tile, 2 * dilation_h - pad_h, 2 * dilation_w - pad_w, dilation_h,
+                dilation_w)
 
 
 def winograd_backward_weights(const float[:, :, :, ::1] x, const float[:, :, :, ::1] dy, float[:, :, :, ::1] dw, float[::1] work,

@@ -1,7 +1,7 @@
 #include <omp.h>
 #include <string.h>
 
-#include "winograd_plan.h"
+#include "winograd_desk.h"
 
 enum {
     CHANNELS_AT_ONCE = 32,  /* of the filters that one thread transforms */
@@ -13,21 +13,13 @@ enum {
 /* What a pass works on. */
 typedef struct {
     const Plan *plan;
-    const float *image, *w;
+    const float *w;
     int adjoint;
     Epilogue epilogue;
-    float *made;
 } Pass;
-
-/* Rows of tiles, outputs or channels. */
-typedef struct {
-    ptrdiff_t begin, count;
-} Span;
 
 /* The next ones, at most `step`, before `end`. */
 static Span span_from(ptrdiff_t begin, ptrdiff_t step, ptrdiff_t end) { return (Span){begin, least(step, end - begin)}; }
-
-static float *own_plane(const Plan *plan) { return plan->planes + omp_get_thread_num() * plan->plane; }
 
 /* While some channels are multiplied the next ones are transformed. */
 static ptrdiff_t turn_of(const Plan *plan, Span channels) { return channels.begin / plan->channels_at_once % 2; }
@@ -48,16 +40,14 @@ static float *products_of(const Plan *plan)
 }
 
 /* All tiles of channel `place` of those at hand. */
-static void transform_tiles(const Pass *pass, Span rows, Span channels, ptrdiff_t place)
+static void transform_tiles(const Desk *desk, Span channels, ptrdiff_t place)
 {
-    const Plan *plan = pass->plan;
-    float *plane = own_plane(plan);
-    read_rows(&plan->rows, pass->image, channels.begin + place, rows.begin, rows.count, plane);
-    const ptrdiff_t tiles = rows.count * plan->problem->x.tiles;
-    for (ptrdiff_t t = 0; t < tiles; t += LANES) {
-        float *to = tiles_of(plan, channels) + t / PANEL * plan->rows.values * plan->tile_step + place * PANEL + t % PANEL;
-        const Spots spots = {plan->tile_in + t, plan->rows.size_in, plan->problem->x.rate, plan->together[t / LANES]};
-        plan->transforms->input(plane, spots, to, plan->tile_step);
+    const Plan *plan = desk->plan;
+    float *to = tiles_of(plan, channels) + place * PANEL;
+    read_rows(&plan->rows, desk->rows, channels.begin + place, desk->in);
+    for (ptrdiff_t t = 0; t < desk->tiles; t += LANES) {
+        float *panel = to + t / PANEL * plan->rows.values * plan->tile_step;
+        plan->transforms->input(desk->in, spots_in(desk, t), panel + t % PANEL, plan->tile_step);
     }
 }
 
@@ -67,8 +57,7 @@ static void transform_filters(const Pass *pass, Span outputs, Span channels, ptr
 {
     static const float none[TAPS] = {0};
     const Plan *plan = pass->plan;
-    const Winograd *p = plan->problem;
-    const ptrdiff_t step = (pass->adjoint ? p->outputs : 1) * TAPS;
+    const ptrdiff_t step = (pass->adjoint ? plan->outputs : 1) * TAPS;
     float *to = filters_of(plan, channels) + block * plan->block_step;
     const float *filters[LANES];
     float factors[LANES] = {0}, last[LANES * LANES * LANES];
@@ -76,9 +65,9 @@ static void transform_filters(const Pass *pass, Span outputs, Span channels, ptr
     for (ptrdiff_t l = 0; l < LANES; l++) {
         const ptrdiff_t o = outputs.begin + block * BLOCK + l;
         filters[l] = none;
-        if (l >= BLOCK || o >= p->outputs)
+        if (l >= BLOCK || o >= plan->outputs)
             continue;
-        filters[l] = pass->w + (pass->adjoint ? o * TAPS : o * p->channels * TAPS) + (channels.begin + begin) * step;
+        filters[l] = pass->w + (pass->adjoint ? o : o * plan->channels) * TAPS + (channels.begin + begin) * step;
         factors[l] = pass->epilogue.scale ? pass->epilogue.scale[o] : 1.0f;
         steps[l] = step;
     }
@@ -124,17 +113,15 @@ static void multiply_value(const Plan *plan, Span outputs, Span channels, ptrdif
 }
 
 /* Output `place` of those at hand. */
-static void transform_output(const Pass *pass, Span rows, Span outputs, ptrdiff_t place)
+static void transform_output(const Pass *pass, const Desk *desk, Span outputs, ptrdiff_t place)
 {
-    const Plan *plan = pass->plan;
-    float *plane = own_plane(plan) + plan->plane_in;
-    const ptrdiff_t tiles = rows.count * plan->problem->x.tiles;
-    for (ptrdiff_t t = 0; t < tiles; t += LANES) {
-        const float *from = products_of(plan) + t / PANEL * plan->rows.values * plan->product_step + place * PANEL + t % PANEL;
-        const Spots spots = {plan->tile_out + t, plan->rows.size_out, plan->problem->x.rate, plan->together[t / LANES]};
-        plan->transforms->output(from, plan->product_step, plane, spots);
+    const Plan *plan = desk->plan;
+    const float *from = products_of(plan) + place * PANEL;
+    for (ptrdiff_t t = 0; t < desk->tiles; t += LANES) {
+        const float *panel = from + t / PANEL * plan->rows.values * plan->product_step;
+        plan->transforms->output(panel + t % PANEL, plan->product_step, desk->out, spots_out(desk, t));
     }
-    write_rows(&plan->rows, plane, pass->epilogue, outputs.begin + place, rows.begin, rows.count, pass->made);
+    write_rows(&plan->rows, desk->rows, desk->out, pass->epilogue, outputs.begin + place);
 }
 
 /* The smallest number of parts of each of `units` equal units of work such that all threads have much the same. */
@@ -148,11 +135,11 @@ static ptrdiff_t parts_for(ptrdiff_t units, ptrdiff_t limit)
 }
 
 /* The threads share the tiles of some channels and do not wait for each other. */
-static void share_tiles(const Pass *pass, Span rows, Span channels)
+static void share_tiles(const Desk *desk, Span channels)
 {
 #pragma omp for schedule(dynamic, IN_TURN) nowait
     for (ptrdiff_t i = 0; i < channels.count; i++)
-        transform_tiles(pass, rows, channels, i);
+        transform_tiles(desk, channels, i);
 }
 
 /* The same for filters. */
@@ -166,9 +153,10 @@ static void share_filters(const Pass *pass, Span outputs, Span channels)
     }
 }
 
-static void share_products(const Plan *plan, Span rows, Span outputs, Span channels)
+static void share_products(const Desk *desk, Span outputs, Span channels)
 {
-    const ptrdiff_t values = plan->rows.values, panels = parts_of(rows.count * plan->problem->x.tiles, PANEL);
+    const Plan *plan = desk->plan;
+    const ptrdiff_t values = plan->rows.values, panels = parts_of(desk->tiles, PANEL);
     const ptrdiff_t parts = parts_for(values, panels);
 #pragma omp for schedule(dynamic) nowait
     for (ptrdiff_t unit = 0; unit < values * parts; unit++) {
@@ -181,36 +169,34 @@ static void share_products(const Plan *plan, Span rows, Span outputs, Span chann
 static void work_alone(const Pass *pass)
 {
     const Plan *plan = pass->plan;
-    const Winograd *p = plan->problem;
-    const Span outputs = {0, p->outputs}, channels = {0, p->channels};
+    const Span outputs = {0, plan->outputs}, channels = {0, plan->channels};
     share_filters(pass, outputs, channels);
 #pragma omp barrier
 #pragma omp for schedule(dynamic)
-    for (ptrdiff_t row = 0; row < plan->all_rows; row += plan->rows_at_once) {
-        const Span rows = span_from(row, plan->rows_at_once, plan->all_rows);
-        for (ptrdiff_t i = 0; i < p->channels; i++)
-            transform_tiles(pass, rows, channels, i);
+    for (ptrdiff_t part = 0; part < plan->part_count; part++) {
+        const Desk desk = desk_for(plan, part);
+        for (ptrdiff_t i = 0; i < plan->channels; i++)
+            transform_tiles(&desk, channels, i);
         for (ptrdiff_t value = 0; value < plan->rows.values; value++)
-            multiply_value(plan, outputs, channels, value, 0, parts_of(rows.count * p->x.tiles, PANEL));
-        for (ptrdiff_t i = 0; i < p->outputs; i++)
-            transform_output(pass, rows, outputs, i);
+            multiply_value(plan, outputs, channels, value, 0, parts_of(desk.tiles, PANEL));
+        for (ptrdiff_t i = 0; i < plan->outputs; i++)
+            transform_output(pass, &desk, outputs, i);
     }
 }
 
 /* Sums over all channels; what was transformed before is used again. */
-static void sum_channels(const Pass *pass, Span rows, Span outputs)
+static void sum_channels(const Pass *pass, const Desk *desk, Span outputs)
 {
     const Plan *plan = pass->plan;
-    const Winograd *p = plan->problem;
-    for (ptrdiff_t k = 0; k < p->channels; k += plan->channels_at_once) {
-        const Span channels = span_from(k, plan->channels_at_once, p->channels);
-        const int all = channels.count == p->channels;
+    for (ptrdiff_t k = 0; k < plan->channels; k += plan->channels_at_once) {
+        const Span channels = span_from(k, plan->channels_at_once, plan->channels);
+        const int all = channels.count == plan->channels;
         if (!all || outputs.begin == 0)
-            share_tiles(pass, rows, channels);
-        if (!all || outputs.count < p->outputs || rows.begin == 0)
+            share_tiles(desk, channels);
+        if (!all || outputs.count < plan->outputs || desk->rows.begin == 0)
             share_filters(pass, outputs, channels);
 #pragma omp barrier
-        share_products(plan, rows, outputs, channels);
+        share_products(desk, outputs, channels);
     }
 #pragma omp barrier
 }
@@ -219,27 +205,25 @@ static void sum_channels(const Pass *pass, Span rows, Span outputs)
 static void work_together(const Pass *pass)
 {
     const Plan *plan = pass->plan;
-    const ptrdiff_t count = plan->problem->outputs;
-    for (ptrdiff_t row = 0; row < plan->all_rows; row += plan->rows_at_once) {
-        const Span rows = span_from(row, plan->rows_at_once, plan->all_rows);
-        for (ptrdiff_t o = 0; o < count; o += plan->outputs_at_once) {
-            const Span outputs = span_from(o, plan->outputs_at_once, count);
-            sum_channels(pass, rows, outputs);
+    for (ptrdiff_t part = 0; part < plan->part_count; part++) {
+        const Desk desk = desk_for(plan, part);
+        for (ptrdiff_t o = 0; o < plan->outputs; o += plan->outputs_at_once) {
+            const Span outputs = span_from(o, plan->outputs_at_once, plan->outputs);
+            sum_channels(pass, &desk, outputs);
 #pragma omp for schedule(dynamic, IN_TURN) nowait
             for (ptrdiff_t i = 0; i < outputs.count; i++)
-                transform_output(pass, rows, outputs, i);
+                transform_output(pass, &desk, outputs, i);
         }
     }
 }
 
-void winograd_forward(const Winograd *problem, const float *image, const float *w, int adjoint, Epilogue epilogue,
-                      float *made, float *scratch, ptrdiff_t size)
+void winograd_forward(Batch *batches, ptrdiff_t count, const float *w, int adjoint, Epilogue epilogue, float *scratch,
+                      ptrdiff_t size)
 {
-    const Plan plan = winograd_plan(problem, scratch, size);
-    const Pass pass = {&plan, image, w, adjoint, epilogue, made};
+    const Plan plan = winograd_plan(batches, count, scratch, size);
+    const Pass pass = {&plan, w, adjoint, epilogue};
 #pragma omp parallel
     {
-        memset(own_plane(&plan), 0, plan.plane_in * sizeof(float));
         if (plan.alone)
             work_alone(&pass);
         else

@@ -150,18 +150,19 @@ static void multiply_value(const Gradient *g, ptrdiff_t blocks, ptrdiff_t value,
         }
 }
 
-/* Back to the taps of one output's filters. */
-static void add_taps(const Gradient *g, ptrdiff_t output, ptrdiff_t place_, float *dw)
+/* Back to the taps of the filters of `count` outputs and a panel of channels. */
+static void add_taps(const Gradient *g, ptrdiff_t panel, ptrdiff_t output, ptrdiff_t place_, ptrdiff_t count, float *dw)
 {
-    const ptrdiff_t channels = g->problem->channels;
+    const ptrdiff_t channels = g->problem->channels, end = least((panel + 1) * PANEL, channels);
+    const float *from = g->products + panel * g->lines.values * g->product_step + place_ * PANEL;
     float taps[TAPS * LANES];
-    for (ptrdiff_t c = 0; c < channels; c += LANES) {
-        const float *from = g->products + c / PANEL * g->lines.values * g->product_step + place_ * PANEL + c % PANEL;
-        g->transforms->filter_gradient(from, g->product_step, taps);
-        for (ptrdiff_t l = 0; l < least(LANES, channels - c); l++)
-            for (ptrdiff_t t = 0; t < TAPS; t++)
-                dw[(output * channels + c + l) * TAPS + t] += taps[t * LANES + l];
-    }
+    for (ptrdiff_t i = 0; i < count; i++, from += PANEL)
+        for (ptrdiff_t c = panel * PANEL; c < end; c += LANES) {
+            float *to = dw + ((output + i) * channels + c) * TAPS;
+            g->transforms->filter_gradient(from + c % PANEL, g->product_step, taps);
+            for (ptrdiff_t t = 0; t < least(LANES, end - c) * TAPS; t++)
+                to[t] += taps[t];
+        }
 }
 
 /* Steps of `step` in 0..n. */
@@ -200,9 +201,11 @@ void winograd_backward_weights(const Winograd *problem, const float *image, cons
                                    row > 0);
                 }
             }
-#pragma omp for schedule(dynamic) nowait
-            for (ptrdiff_t i = 0; i < some; i++)
-                add_taps(&g, o + i, i, dw);
+#pragma omp for schedule(dynamic)
+            for (ptrdiff_t unit = 0; unit < g.panels * parts_of(some, OUTPUTS_STEP); unit++) {
+                const ptrdiff_t panel = unit % g.panels, at = unit / g.panels * OUTPUTS_STEP;
+                add_taps(&g, panel, o + at, at, least(OUTPUTS_STEP, some - at), dw);
+            }
         }
     }
 }

@@ -377,20 +377,24 @@ INLINE void IN_SET(filter_gradient)(const int m, const float *from, ptrdiff_t st
     for (int j = 0; j < n; j++) {
         Vec products[LANES], column[3];
 #pragma GCC unroll 8
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
             products[i] = *(const Vec *)(from + (i * n + j) * step);
+            __builtin_prefetch(from + (i * n + j) * step + AHEAD);
+        }
         IN_SET(filter_gradient_line)(m, products, column);
 #pragma GCC unroll 3
         for (int u = 0; u < 3; u++)
             half[u][j] = column[u];
     }
+    Vec made[TAPS];
 #pragma GCC unroll 3
-    for (int u = 0; u < 3; u++) {
-        Vec row[3];
-        IN_SET(filter_gradient_line)(m, half[u], row);
-#pragma GCC unroll 3
-        for (int v = 0; v < 3; v++)
-            *(Vec *)(taps + LANES * (3 * u + v)) = row[v];
+    for (int u = 0; u < 3; u++)
+        IN_SET(filter_gradient_line)(m, half[u], made + 3 * u);
+    IN_SET(transpose)(made);
+#pragma GCC unroll 8
+    for (int l = 0; l < LANES; l++) {
+        *(Vec *)(taps + TAPS * l) = made[l];
+        taps[TAPS * l + TAPS - 1] = made[TAPS - 1][l];
     }
 }
 

@@ -1,6 +1,7 @@
 #include "winograd_plan.h"
 
 #include <omp.h>
+#include <stdint.h>
 
 enum {
     KEPT_FILTERS = 1 << 20,  /* floats of transformed filters up to which all are kept */
@@ -12,168 +13,176 @@ enum {
     TURNS = 8,               /* parts per thread from which on threads work alone */
 };
 
+static const ptrdiff_t NEVER = PTRDIFF_MAX / 2;
+
+/* Cut all rows into parts; with memory, note them. */
+static void cut(Plan *plan, int note)
+{
+    const Rows *rows = &plan->rows;
+    plan->part_count = plan->all_panels = plan->most_rows = plan->most_panels = 0;
+    for (ptrdiff_t row = 0; row < rows->all; plan->part_count++) {
+        const Span part = next_rows(rows, row, plan->tiles_at_once);
+        const ptrdiff_t panels = parts_of(tiles_in(rows, part), PANEL);
+        if (note)
+            plan->parts[plan->part_count] = part;
+        plan->all_panels += panels;
+        plan->most_panels = most(plan->most_panels, panels);
+        plan->most_rows = most(plan->most_rows, part.count);
+        row += part.count;
+    }
+}
+
 /* Set all steps and sizes for the plan's parts; returns the floats used. With memory, set the pointers too. */
 static ptrdiff_t lay_out(Plan *plan, float *memory)
 {
-    const Winograd *p = plan->problem;
     const Rows *rows = &plan->rows;
-    const ptrdiff_t panels = parts_of(plan->rows_at_once * p->x.tiles, PANEL);
-    const ptrdiff_t blocks = parts_of(plan->outputs_at_once, BLOCK);
-    plan->plane_in = in_lines(plan->rows_at_once * rows->n * rows->size_in + LANES);
-    plan->plane = plan->plane_in + in_lines((plan->rows_at_once + 1) * rows->m * rows->size_out + LANES);
+    const ptrdiff_t threads = omp_get_max_threads(), blocks = parts_of(plan->outputs_at_once, BLOCK);
+    cut(plan, 0);
+    const ptrdiff_t panels = plan->most_panels;
+    plan->plane_in = in_lines(plan->most_rows * rows->n * rows->size_in + LANES);
+    plan->plane_out = in_lines((plan->most_rows + 1) * rows->m * rows->size_out + LANES);
+    plan->table = in_lines(panels * PANEL);
+    plan->desk = plan->plane_in + plan->plane_out + 3 * plan->table;
     plan->tile_step = (plan->channels_at_once | 1) * PANEL;
     plan->block_step = plan->channels_at_once * BLOCK + LANES;
     plan->filter_step = odd_lines(blocks * plan->block_step);
     plan->product_step = (blocks * BLOCK | 1) * PANEL;
-    ptrdiff_t used = rows_room(p);
-    plan->tile_in = place(memory, &used, panels * PANEL);
-    plan->tile_out = place(memory, &used, panels * PANEL);
-    plan->together = place(memory, &used, panels * PANEL / LANES);
-    plan->planes = place(memory, &used, omp_get_max_threads() * plan->plane);
+    ptrdiff_t used = place_rows(rows, memory);
+    plan->parts = place(memory, &used, parts_of(plan->part_count * sizeof(Span), sizeof(float)));
+    plan->desks = place(memory, &used, threads * plan->desk);
     plan->tiles_size = panels * rows->values * plan->tile_step;
     plan->products_size = panels * rows->values * plan->product_step;
     plan->filters_size = rows->values * plan->filter_step;
-    const ptrdiff_t turns = plan->channels_at_once < p->channels ? 2 : 1, own = plan->alone ? omp_get_max_threads() : 1;
+    const ptrdiff_t turns = plan->channels_at_once < plan->channels ? 2 : 1, own = plan->alone ? threads : 1;
     plan->tiles = place(memory, &used, turns * own * plan->tiles_size);
     plan->filters = place(memory, &used, turns * plan->filters_size);
     plan->products = place(memory, &used, own * plan->products_size);
+    if (memory)
+        cut(plan, 1);
     return used + LINE;
 }
 
-static Plan smallest_plan(const Winograd *problem, float *memory)
+static Plan smallest_plan(Batch *batches, ptrdiff_t count)
 {
-    return (Plan){
-        .problem = problem,
-        .rows = rows_in(problem, memory),
-        .all_rows = problem->batch * problem->y.tiles,
-        .rows_at_once = 1,
-        .outputs_at_once = least(BLOCK, problem->outputs),
-        .channels_at_once = problem->channels,
+    const Winograd *p = &batches->problem;
+    Plan plan = {
+        .channels = p->channels,
+        .outputs = p->outputs,
+        .rate = p->x.rate,
+        .rows = rows_of(batches, count),
+        .outputs_at_once = least(BLOCK, p->outputs),
+        .channels_at_once = p->channels,
     };
+    plan.tiles_at_once = plan.rows.widest;
+    return plan;
 }
 
-ptrdiff_t winograd_least(const Winograd *problem)
+ptrdiff_t winograd_least(Batch *batches, ptrdiff_t count)
 {
-    Plan plan = smallest_plan(problem, NULL);
+    Plan plan = smallest_plan(batches, count);
     return lay_out(&plan, NULL);
 }
 
-/* Panels of tiles when all rows are done `rows` at a time. */
-static ptrdiff_t panels_by(const Plan *plan, ptrdiff_t rows)
-{
-    const ptrdiff_t width = plan->problem->x.tiles, rest = plan->all_rows % rows;
-    return plan->all_rows / rows * parts_of(rows * width, PANEL) + parts_of(rest * width, PANEL);
-}
-
-/* The largest number up to `limit`, in steps, for which the plan fits; it is stored in `number`. */
+/* The largest number up to `limit`, in steps, for which the plan fits, as it does now; it is stored in `number`. */
 static void grow(Plan *plan, ptrdiff_t *number, ptrdiff_t step, ptrdiff_t limit, ptrdiff_t size)
 {
-    while (*number < limit) {
-        const ptrdiff_t before = *number;
-        *number = least(before + step, limit);
-        if (lay_out(plan, NULL) > size) {
-            *number = before;
-            return;
-        }
+    ptrdiff_t low = 0, high = most(parts_of(limit - *number, step), 0) + 1; /* steps that fit, steps that do not */
+    const ptrdiff_t from = *number;
+    while (high - low > 1) {
+        const ptrdiff_t steps = (low + high) / 2;
+        *number = least(from + steps * step, limit);
+        if (lay_out(plan, NULL) <= size)
+            low = steps;
+        else
+            high = steps;
     }
+    *number = low ? least(from + low * step, limit) : from;
 }
 
-/* Grow first the outputs, then the rows that are made at once. */
-static void grow_both(Plan *plan, ptrdiff_t outputs, ptrdiff_t rows, ptrdiff_t size)
+/* Grow first the outputs, then the tiles that are made at once. */
+static void grow_both(Plan *plan, ptrdiff_t outputs, ptrdiff_t tiles, ptrdiff_t size)
 {
-    plan->rows_at_once = 1;
-    grow(plan, &plan->outputs_at_once, BLOCK, most(least(plan->problem->outputs, outputs), plan->outputs_at_once), size);
-    grow(plan, &plan->rows_at_once, 1, rows, size);
+    plan->tiles_at_once = plan->rows.widest;
+    grow(plan, &plan->outputs_at_once, BLOCK, most(least(plan->outputs, outputs), plan->outputs_at_once), size);
+    grow(plan, &plan->tiles_at_once, 1, least(tiles, plan->rows.tiles), size);
 }
 
-/* Fewer rows at once where that leaves fewer panels unfilled. */
+/* Fewer tiles at once where that leaves fewer panels unfilled. */
 static void fill_panels(Plan *plan)
 {
-    const ptrdiff_t rows = plan->rows_at_once;
-    for (ptrdiff_t fewer = rows; 2 * fewer >= rows; fewer--)
-        if (panels_by(plan, fewer) < panels_by(plan, plan->rows_at_once))
-            plan->rows_at_once = fewer;
+    const ptrdiff_t most_tiles = plan->tiles_at_once;
+    ptrdiff_t best = most_tiles;
+    cut(plan, 0);
+    for (ptrdiff_t fewer = most_tiles, panels = plan->all_panels; 2 * fewer >= most_tiles; fewer--) {
+        plan->tiles_at_once = fewer;
+        cut(plan, 0);
+        if (plan->all_panels < panels) {
+            panels = plan->all_panels;
+            best = fewer;
+        }
+    }
+    plan->tiles_at_once = best;
 }
 
 /* A few channels at a time, so that tiles stay near, where the sums of all outputs do so too. */
 static int choose_channels(Plan *plan, ptrdiff_t size)
 {
-    const Winograd *p = plan->problem;
-    plan->channels_at_once = least(SOME_CHANNELS, p->channels);
-    const ptrdiff_t row = plan->rows.values * (plan->channels_at_once + p->outputs) * p->x.tiles;
-    if (p->outputs <= SOME_OUTPUTS) {
-        grow_both(plan, p->outputs, least(plan->all_rows, most(2 * NEAR / row, 1)), size);
-        if (plan->outputs_at_once == p->outputs)
+    plan->channels_at_once = least(SOME_CHANNELS, plan->channels);
+    const ptrdiff_t tile = plan->rows.values * (plan->channels_at_once + plan->outputs);
+    if (plan->outputs <= SOME_OUTPUTS) {
+        grow_both(plan, plan->outputs, 2 * NEAR / tile, size);
+        if (plan->outputs_at_once == plan->outputs)
             return 1;
     }
-    plan->channels_at_once = p->channels;
-    plan->outputs_at_once = least(BLOCK, p->outputs);
+    plan->channels_at_once = plan->channels;
+    plan->outputs_at_once = least(BLOCK, plan->outputs);
     return 0;
 }
 
-/* As many outputs and rows at once as there is scratch for. All outputs if their filters are small, which then are
- * transformed once; else all rows if possible, since filters are transformed again for every part of the rows. */
-static void choose_parts(Plan *plan, ptrdiff_t size)
+/* All outputs and as many tiles as fit are made at once, `tiles` at most: how many panels that makes, or NEVER. */
+static ptrdiff_t keep_filters_for(Plan *plan, int alone, ptrdiff_t tiles, ptrdiff_t size)
 {
-    const Winograd *p = plan->problem;
-    if (plan->rows.values * p->channels * parts_of(p->outputs, BLOCK) * BLOCK <= KEPT_FILTERS) {
-        const ptrdiff_t row = plan->rows.values * (p->channels + p->outputs) * p->x.tiles;
-        const ptrdiff_t turns = plan->all_rows / (TURNS * omp_get_max_threads());
-        grow_both(plan, p->outputs, least(plan->all_rows, most(NEAR / row, 1)), size);
-        plan->alone = turns > 0 && plan->outputs_at_once == p->outputs;
-        if (plan->alone)
-            grow_both(plan, p->outputs, least(turns, most(OWN / row, 1)), size);
-        if (lay_out(plan, NULL) > size) {
-            plan->alone = 0;
-            grow_both(plan, p->outputs, least(plan->all_rows, most(NEAR / row, 1)), size);
-        }
-    } else if (!choose_channels(plan, size)) {
-        grow_both(plan, SOME_OUTPUTS, plan->all_rows, size);
-        if (plan->rows_at_once == plan->all_rows)
-            grow(plan, &plan->outputs_at_once, BLOCK, most(plan->outputs_at_once, least(p->outputs, MANY_OUTPUTS)), size);
-        else
-            grow_both(plan, MANY_OUTPUTS, plan->all_rows, size);
-    }
-    if (plan->rows_at_once < plan->all_rows)
-        fill_panels(plan);
+    plan->alone = alone;
+    grow_both(plan, plan->outputs, tiles, size);
+    fill_panels(plan);
+    return lay_out(plan, NULL) <= size && plan->outputs_at_once == plan->outputs ? plan->all_panels : NEVER;
 }
 
-/* Into how many equal parts, at most, LANES tiles can be cut such that those of each part lie side by side. */
-static int32_t count_together(const int32_t *at)
-{
-    int32_t together = LANES;
-    for (int l = 1; l < LANES; l++)
-        while (at[l] != at[l - 1] + 1 && l % together)
-            together /= 2;
-    return together;
-}
-
-/* Where the tiles lie; tiles that only fill up the last panel have a place of their own. */
-static void place_tiles(Plan *plan)
+/* All filters are transformed once. Threads work alone where there are enough parts and these fill their panels. */
+static void keep_filters(Plan *plan, ptrdiff_t size)
 {
     const Rows *rows = &plan->rows;
-    const ptrdiff_t width = plan->problem->x.tiles, tiles = plan->rows_at_once * width;
-    for (ptrdiff_t t = 0; t < parts_of(tiles, PANEL) * PANEL; t++) {
-        const ptrdiff_t row = t / width, column = t % width;
-        plan->tile_in[t] = plan->tile_out[t] = 0;
-        if (t < tiles) {
-            plan->tile_in[t] = (int32_t)(row * rows->n * rows->size_in + rows->column_output[column]);
-            plan->tile_out[t] = (int32_t)(row * rows->m * rows->size_out + rows->column_output[column]);
-        } else
-            plan->tile_out[t] = (int32_t)(plan->rows_at_once * rows->m * rows->size_out);
-    }
-    for (ptrdiff_t t = 0; t < tiles; t += LANES)
-        plan->together[t / LANES] = count_together(plan->tile_in + t);
+    const ptrdiff_t threads = omp_get_max_threads(), tile = rows->values * (plan->channels + plan->outputs);
+    const ptrdiff_t turn = threads == 1 ? rows->tiles : rows->tiles / (TURNS * threads);
+    const ptrdiff_t together = keep_filters_for(plan, 0, NEAR / tile, size);
+    const ptrdiff_t alone = turn < rows->widest ? NEVER : keep_filters_for(plan, 1, least(turn, OWN / tile), size);
+    if (alone == NEVER || alone > together + together / 8)
+        keep_filters_for(plan, 0, NEAR / tile, size);
 }
 
-Plan winograd_plan(const Winograd *problem, float *scratch, ptrdiff_t size)
+/* As many outputs and tiles at once as there is scratch for. All outputs if their filters are small, which then are
+ * transformed once; else all tiles if possible, since filters are transformed again for every part of the rows. */
+static void choose_parts(Plan *plan, ptrdiff_t size)
 {
-    float *memory = aligned(scratch);
-    Plan plan = smallest_plan(problem, memory);
-    plan.transforms = winograd_transforms((int)problem->y.m);
+    const ptrdiff_t tiles = plan->rows.tiles;
+    if (plan->rows.values * plan->channels * parts_of(plan->outputs, BLOCK) * BLOCK <= KEPT_FILTERS)
+        keep_filters(plan, size);
+    else if (!choose_channels(plan, size)) {
+        grow_both(plan, SOME_OUTPUTS, tiles, size);
+        if (plan->tiles_at_once == tiles)
+            grow(plan, &plan->outputs_at_once, BLOCK, most(plan->outputs_at_once, least(plan->outputs, MANY_OUTPUTS)), size);
+        else
+            grow_both(plan, MANY_OUTPUTS, tiles, size);
+    }
+    fill_panels(plan);
+}
+
+Plan winograd_plan(Batch *batches, ptrdiff_t count, float *scratch, ptrdiff_t size)
+{
+    Plan plan = smallest_plan(batches, count);
+    plan.transforms = winograd_transforms((int)plan.rows.m);
     plan.multiply = panel_product();
     choose_parts(&plan, size);
-    lay_out(&plan, memory);
-    place_tiles(&plan);
+    lay_out(&plan, aligned(scratch));
     return plan;
 }

@@ -5,34 +5,65 @@
 #include "scratch.h"
 #include "simd.h"
 
-static ptrdiff_t lay_out(Rows *rows, float *memory)
+Rows rows_of(Batch *batches, ptrdiff_t count)
 {
-    const Winograd *p = rows->problem;
+    const ptrdiff_t m = batches->problem.y.m, n = m + 2;
+    Rows rows = {.batches = batches, .count = count, .m = m, .n = n, .values = n * n};
+    for (Batch *batch = batches; batch < batches + count; batch++) {
+        const Axis *x = &batch->problem.x;
+        batch->first_row = rows.all;
+        batch->rows = batch->problem.batch * batch->problem.y.tiles;
+        rows.all += batch->rows;
+        rows.tiles += batch->rows * x->tiles;
+        rows.widest = most(rows.widest, x->tiles);
+        rows.size_in = most(rows.size_in, most(x->pad + x->size, x->out + x->rate * (n - 1)) + 8);
+        rows.size_out = most(rows.size_out, x->out + x->rate * (m - 1) + 8);
+    }
+    return rows;
+}
+
+ptrdiff_t place_rows(const Rows *rows, float *memory)
+{
     ptrdiff_t used = 0;
-    rows->row_output = place(memory, &used, p->y.tiles);
-    rows->column_output = place(memory, &used, p->x.tiles);
+    for (Batch *batch = rows->batches; batch < rows->batches + rows->count; batch++) {
+        const Winograd *p = &batch->problem;
+        batch->row_output = place(memory, &used, p->y.tiles);
+        batch->column_output = place(memory, &used, p->x.tiles);
+        if (memory) {
+            tile_outputs(&p->y, batch->row_output);
+            tile_outputs(&p->x, batch->column_output);
+        }
+    }
     return used;
 }
 
-ptrdiff_t rows_room(const Winograd *problem)
+Span rows_in(const Batch *batch, Span some)
 {
-    Rows rows = {.problem = problem};
-    return lay_out(&rows, NULL);
+    const ptrdiff_t begin = most(some.begin - batch->first_row, 0);
+    const ptrdiff_t end = least(some.begin + some.count - batch->first_row, batch->rows);
+    return (Span){begin, most(end - begin, 0)};
 }
 
-Rows rows_in(const Winograd *problem, float *memory)
+Span next_rows(const Rows *rows, ptrdiff_t begin, ptrdiff_t tiles)
 {
-    const Axis *x = &problem->x;
-    const ptrdiff_t m = x->m, n = m + 2;
-    Rows rows = {.problem = problem, .m = m, .n = n, .values = n * n};
-    rows.size_in = most(x->pad + x->size, x->out + x->rate * (n - 1)) + 8;
-    rows.size_out = x->out + x->rate * (m - 1) + 8;
-    lay_out(&rows, memory);
-    if (memory) {
-        tile_outputs(&problem->y, rows.row_output);
-        tile_outputs(x, rows.column_output);
+    Span next = {begin, 0};
+    for (const Batch *batch = rows->batches; batch < rows->batches + rows->count; batch++) {
+        const Span rest = rows_in(batch, (Span){begin, rows->all - begin});
+        const ptrdiff_t some = least(rest.count, tiles / batch->problem.x.tiles);
+        next.count += some;
+        tiles -= some * batch->problem.x.tiles;
+        if (some < rest.count)
+            break;
     }
-    return rows;
+    return (Span){begin, most(next.count, 1)};
+}
+
+ptrdiff_t tiles_in(const Rows *rows, Span some)
+{
+    ptrdiff_t tiles = 0;
+    for (const Batch *batch = rows->batches; batch < rows->batches + rows->count; batch++)
+        tiles += rows_in(batch, some).count * batch->problem.x.tiles;
+    return tiles;
 }
 
 /* Fetch the next channel meanwhile. */
@@ -43,12 +74,12 @@ static void read_row(const float *row, const float *next, ptrdiff_t count, float
     memcpy(to, row, count * sizeof(float));
 }
 
-void read_rows(const Rows *rows, const float *images, ptrdiff_t channel, ptrdiff_t first, ptrdiff_t count, float *plane)
+static float *read_batch(const Rows *rows, const Batch *batch, Span some, ptrdiff_t channel, float *plane)
 {
-    const Winograd *p = rows->problem;
-    for (ptrdiff_t r = first; r < first + count; r++) {
-        const float *image = images + (r / p->y.tiles * p->channels + channel) * p->y.size * p->x.size;
-        const ptrdiff_t top = rows->row_output[r % p->y.tiles] - p->y.pad;
+    const Winograd *p = &batch->problem;
+    for (ptrdiff_t r = some.begin; r < some.begin + some.count; r++) {
+        const float *image = batch->images + (r / p->y.tiles * p->channels + channel) * p->y.size * p->x.size;
+        const ptrdiff_t top = batch->row_output[r % p->y.tiles] - p->y.pad;
         for (ptrdiff_t i = 0; i < rows->n; i++, plane += rows->size_in) {
             const ptrdiff_t y = top + i * p->y.rate;
             const float *row = image + y * p->x.size;
@@ -58,6 +89,13 @@ void read_rows(const Rows *rows, const float *images, ptrdiff_t channel, ptrdiff
                 read_row(row, row + p->y.size * p->x.size, p->x.size, plane + p->x.pad);
         }
     }
+    return plane;
+}
+
+void read_rows(const Rows *rows, Span some, ptrdiff_t channel, float *plane)
+{
+    for (const Batch *batch = rows->batches; batch < rows->batches + rows->count; batch++)
+        plane = read_batch(rows, batch, rows_in(batch, some), channel, plane);
 }
 
 VECTORISED static void write_row(const float *from, float *row, ptrdiff_t n, float bias, int relu, float slope)
@@ -70,16 +108,23 @@ VECTORISED static void write_row(const float *from, float *row, ptrdiff_t n, flo
             row[i] = from[i] + bias;
 }
 
-void write_rows(const Rows *rows, const float *plane, Epilogue epilogue, ptrdiff_t output, ptrdiff_t first, ptrdiff_t count,
-                float *images)
+static const float *write_batch(const Rows *rows, const Batch *batch, Span some, const float *plane, Epilogue epilogue,
+                                ptrdiff_t output)
 {
-    const Winograd *p = rows->problem;
+    const Winograd *p = &batch->problem;
     const float bias = epilogue.bias ? epilogue.bias[output] : 0.0f;
-    for (ptrdiff_t r = first; r < first + count; r++, plane += rows->m * rows->size_out) {
-        float *image = images + (r / p->y.tiles * p->outputs + output) * p->y.out * p->x.out;
-        const ptrdiff_t top = rows->row_output[r % p->y.tiles];
+    for (ptrdiff_t r = some.begin; r < some.begin + some.count; r++, plane += rows->m * rows->size_out) {
+        float *map = batch->maps + (r / p->y.tiles * p->outputs + output) * p->y.out * p->x.out;
+        const ptrdiff_t top = batch->row_output[r % p->y.tiles];
         for (ptrdiff_t i = 0; i < rows->m && top + i * p->y.rate < p->y.out; i++)
-            write_row(plane + i * rows->size_out, image + (top + i * p->y.rate) * p->x.out, p->x.out, bias, epilogue.relu,
+            write_row(plane + i * rows->size_out, map + (top + i * p->y.rate) * p->x.out, p->x.out, bias, epilogue.relu,
                       epilogue.slope);
     }
+    return plane;
+}
+
+void write_rows(const Rows *rows, Span some, const float *plane, Epilogue epilogue, ptrdiff_t output)
+{
+    for (const Batch *batch = rows->batches; batch < rows->batches + rows->count; batch++)
+        plane = write_batch(rows, batch, rows_in(batch, some), plane, epilogue, output);
 }

@@ -29,7 +29,7 @@ typedef struct {
     void (*filter)(const float *const *filters, const float *factors, int turned, float *to, ptrdiff_t step);
     /* Gradients of output tiles, read like input tiles. */
     void (*output_gradient)(const float *plane, Spots spots, float *to, ptrdiff_t step);
-    /* Gradients of transformed filters back to taps: tap t of each at taps + 8 t. */
+    /* Gradients of transformed filters back to taps, filter after filter. */
     void (*filter_gradient)(const float *from, ptrdiff_t step, float *taps);
 } Transforms;
 

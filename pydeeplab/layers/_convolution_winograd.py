@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -83,35 +84,45 @@ class WinogradEngine(ColumnsEngine):
         self._tile = tile
         self._window_arguments = (*problem.window.pad, *problem.window.dilation)
 
+    def companions(self, engines: Sequence[ColumnsEngine]) -> list[ColumnsEngine]:
+        return [e for e in engines if isinstance(e, WinogradEngine) and e._tile == self._tile]
+
     def _grid(self, out: tuple[int, ...]) -> tuple[int, int, int]:
         """Rows and columns of tiles of an image, and room for a line of samples."""
         rates = self._problem.window.dilation
         rows, columns = (count_tiles(n, r, self._tile) for n, r in zip(out, rates, strict=True))
         return rows, columns, self._tile * columns + 2 * min(rates[1], out[1]) + 16
 
-    def _scratch(self, out: tuple[int, ...], image: tuple[int, ...], inputs: int, outputs: int) -> NDArray[Any]:
-        """All tiles and some filters if they fit into `SCRATCH_ELEMENTS`, at least one row of tiles and a block."""
-        tile, (rows, columns, line) = self._tile, self._grid(out)
+    def _scratch(self, maps: Sequence[tuple[int, tuple[int, ...]]], inputs: int, outputs: int) -> NDArray[Any]:
+        """All tiles of the maps (batch, size) and some filters if they fit into `SCRATCH_ELEMENTS`; at least the widest
+        row of tiles and a block."""
+        values, grids = (self._tile + 2) ** 2, [(batch, *self._grid(out)) for batch, out in maps]
+        line = max(line for *_, line in grids)
+        tables = sum(4 * batch * rows + rows + columns + 2 * PANEL for batch, rows, columns, _ in grids)
 
-        def room(rows_at_once: int, outputs_at_once: int) -> int:
-            values, tiles = (tile + 2) ** 2, rows_at_once * columns + PANEL
-            made = outputs_at_once + 2 * BLOCK
-            planes = get_num_threads() * (2 * rows_at_once + 1) * (tile + 2) * line
-            tables = 2 * (rows + columns + image[1] + out[1] + tiles) + 2 * columns
-            return planes + tables + values * (tiles * (inputs + 1 + made) + (inputs + 4) * made) + 512
+        def room(rows: int, tiles: int, outputs_at_once: int) -> int:
+            tiles, made = tiles + PANEL, outputs_at_once + 2 * BLOCK
+            desk = (2 * rows + 1) * (self._tile + 2) * line + 3 * tiles + 4 * PANEL
+            return (
+                get_num_threads() * desk + tables + values * (tiles * (inputs + 1 + made) + (inputs + 4) * made) + 512
+            )
 
-        everything = room(self._problem.batch * rows, min(outputs, OUTPUTS_AT_ONCE))
-        return self._workspace.get(max(room(1, BLOCK), min(SCRATCH_ELEMENTS, everything)))
+        least = room(1, max(columns for _, _, columns, _ in grids), BLOCK)
+        all_rows = sum(batch * rows for batch, rows, _, _ in grids)
+        all_tiles = sum(batch * rows * columns for batch, rows, columns, _ in grids)
+        return self._workspace.get(
+            max(least, min(SCRATCH_ELEMENTS, room(all_rows, all_tiles, min(outputs, OUTPUTS_AT_ONCE))))
+        )
 
-    def _make_map(self, picture: Picture, w: Array, bias: Array | None, epilogue: Epilogue | None) -> None:
+    def _make_maps(self, pictures: Sequence[Picture], w: Array, bias: Array | None, epilogue: Epilogue | None) -> None:
         p, last = self._problem, epilogue or Epilogue()
-        work = self._scratch(p.positions, p.image, p.channels, p.outputs)
-        arrays = picture.x, w, last.scale, last.shift_with(bias), picture.y
+        work = self._scratch([(q.problem.batch, q.problem.positions) for q in pictures], p.channels, p.outputs)
+        arrays = [q.x for q in pictures], w, last.scale, last.shift_with(bias), [q.y for q in pictures]
         self._kernels.winograd_forward(*arrays, work, self._tile, *self._window_arguments, last.relu, last.slope)
 
     def map_to_image(self, y: NDArray[Any], w: NDArray[Any], bias: NDArray[Any] | None, x: NDArray[Any]) -> None:
         p = self._problem
-        work = self._scratch(p.image, p.positions, p.outputs, p.channels)
+        work = self._scratch([(p.batch, p.image)], p.outputs, p.channels)
         arrays = self._map(y), self._weights(w), bias, self._image(x)
         self._kernels.winograd_backward_data(*arrays, work, self._tile, *self._window_arguments)
 

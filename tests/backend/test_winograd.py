@@ -25,11 +25,27 @@ def arrays(channels: int = 21, outputs: int = 130) -> dict[str, np.ndarray]:
     return {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
 
 
+def sizes(
+    channels: int, outputs: int, shapes: tuple[tuple[int, ...], ...]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Images (batch, rows, columns) and their maps, still empty."""
+    random = np.random.default_rng(1)
+    xs = [random.standard_normal((n, channels, *size)).astype(np.float32) for n, *size in shapes]
+    return xs, [np.full((x.shape[0], outputs, *x.shape[2:]), np.nan, np.float32) for x in xs]
+
+
+SIZES = ((1, 37, 40), (2, 25, 21), (1, 2, 3), (1, 60, 9))
+
+
 def run(operation: str, work: np.ndarray, tile: int = 4) -> np.ndarray:
-    a = arrays(850, 36) if operation == "forward of many channels" else arrays()
-    if operation.startswith("forward"):
+    a = arrays(850, 36) if operation.startswith("forward of many channels") else arrays()
+    if operation.endswith("several sizes"):
+        xs, ys = sizes(a["x"].shape[1], a["y"].shape[1], SIZES)
+        KERNELS.winograd_forward(xs, a["w"], None, None, ys, work, tile, *WINDOW, False, 0.0)
+        made = np.concatenate([y.ravel() for y in ys])
+    elif operation.startswith("forward"):
         made = np.full_like(a["y"], np.nan)
-        KERNELS.winograd_forward(a["x"], a["w"], None, None, made, work, tile, *WINDOW, False, 0.0)
+        KERNELS.winograd_forward([a["x"]], a["w"], None, None, [made], work, tile, *WINDOW, False, 0.0)
     elif operation == "backward_data":
         made = np.full_like(a["x"], np.nan)
         KERNELS.winograd_backward_data(a["y"], a["w"], None, made, work, tile, *WINDOW)
@@ -51,7 +67,14 @@ def least(operation: str, tile: int = 4) -> int:
     return int(found[1])
 
 
-OPERATIONS = ("forward", "forward of many channels", "backward_data", "backward_weights")
+OPERATIONS = (
+    "forward",
+    "forward of many channels",
+    "forward of several sizes",
+    "forward of many channels and several sizes",
+    "backward_data",
+    "backward_weights",
+)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -72,6 +95,27 @@ def test_nothing_is_written_behind_the_scratch() -> None:
             memory = scratch(size + 2**18)
             run(operation, memory[:size], tile)
             assert np.isnan(memory[size:]).all()
+
+
+@pytest.mark.parametrize(("channels", "outputs"), [(21, 130), (150, 130), (700, 21)])
+@pytest.mark.parametrize("tile", [2, 3, 4, 6])
+def test_a_picture_is_the_same_alone_and_with_others(channels: int, outputs: int, tile: int) -> None:
+    w, work = arrays(channels, outputs)["w"], scratch(2**24)
+    xs, ys = sizes(channels, outputs, SIZES)
+    KERNELS.winograd_forward(xs, w, None, None, ys, work, tile, *WINDOW, True, 0.1)
+    for x, y in zip(xs, ys, strict=True):
+        alone = np.full_like(y, np.nan)
+        KERNELS.winograd_forward([x], w, None, None, [alone], work, tile, *WINDOW, True, 0.1)
+        np.testing.assert_array_equal(y, alone)
+
+
+def test_scratch_for_the_smallest_of_several_does_not_do() -> None:
+    w = arrays()["w"]
+    xs, ys = sizes(21, 130, SIZES)
+    small = least("forward")
+    KERNELS.winograd_forward(xs[2:3], w, None, None, ys[2:3], scratch(small), 4, *WINDOW, False, 0.0)
+    with pytest.raises(ValueError, match=f"has {small // 2} elements; at least"):
+        KERNELS.winograd_forward(xs, w, None, None, ys, scratch(small // 2), 4, *WINDOW, False, 0.0)
 
 
 SAVE = """
@@ -95,12 +139,15 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
     a, work = arrays(), scratch(2**24)
 
     def forward(w: np.ndarray, tile: int, *window: int) -> None:
-        KERNELS.winograd_forward(a["x"], w, None, None, a["y"], work, tile, *window, False, 0.0)
+        KERNELS.winograd_forward([a["x"]], w, None, None, [a["y"]], work, tile, *window, False, 0.0)
 
     with pytest.raises(ValueError, match="a tile is 2, 3, 4 or 6 wide, got 5"):
         forward(a["w"], 5, *WINDOW)
     with pytest.raises(ValueError, match="positions of an axis: got 37, expected 35"):
         forward(a["w"], 4, 1, 3, 2, 3)
+    xs, ys = [a["x"], a["x"]], [a["y"], np.zeros((2, 130, 36, 40), np.float32)]
+    with pytest.raises(ValueError, match="positions of an axis: got 36, expected 37"):
+        KERNELS.winograd_forward(xs, a["w"], None, None, ys, work, 4, *WINDOW, False, 0.0)
     with pytest.raises(ValueError, match="must be positive"):
         forward(a["w"], 4, 2, 3, 0, 3)
     with pytest.raises(ValueError, match="3 x 3 taps, got 3 x 1"):

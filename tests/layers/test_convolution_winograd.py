@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pydeeplab.layers._convolution_columns import ColumnsEngine
 from pydeeplab.layers._convolution_engine import choose_engine
-from pydeeplab.layers._convolution_problem import Problem
+from pydeeplab.layers._convolution_problem import Epilogue, Problem
 from pydeeplab.layers._convolution_winograd import TILES, WinogradEngine, count_tiles
 from pydeeplab.layers.convolution import Convolution
 from pydeeplab.layers.window import Window
@@ -64,6 +66,44 @@ def test_every_tile_has_scratch_enough_and_agrees(problem: Problem, tile: int) -
     if all(p <= 2 * d for p, d in zip(problem.window.pad, problem.window.dilation, strict=True)):
         engine.map_to_image(y.read_diff(), w.read(), None, x.write_diff())
         assert relative_error(x.diff, expected["dx0"]) < 4e-5
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    problems(), st.lists(st.tuples(st.integers(1, 2), *[st.integers(0, 30)] * 2), min_size=1), st.sampled_from(TILES)
+)
+def test_several_pictures_are_made_as_each_alone(first: Problem, others: list[tuple[int, int, int]], tile: int) -> None:
+    net = build(layer_text(first), backend="cpu")
+    layer = net.layer_dict["L"]
+    assert isinstance(layer, Convolution)
+    least = [max(1, 2 * d + 1 - 2 * p) for d, p in zip(first.window.dilation, first.window.pad, strict=True)]
+    images = [(least[0] + rows, least[1] + columns) for _, rows, columns in others]
+    batches = [batch for batch, *_ in others]
+    several = [first] + [
+        replace(first, batch=batch, image=image, positions=first.window.positions(image))
+        for batch, image in zip(batches, images, strict=True)
+    ]
+    engines = [WinogradEngine(layer, problem, tile) for problem in several]
+    assert engines[0].companions(engines[1:]) == engines[1:]
+    random = np.random.default_rng(0)
+    xs = [random.standard_normal((p.batch, p.channels, *p.image)).astype(np.float32) for p in several]
+    ys, alone = ([np.full((p.batch, p.outputs, *p.positions), np.nan, np.float32) for p in several] for _ in range(2))
+    w, b = (blob.read() for blob in layer.blobs)
+    last = Epilogue(relu=True, slope=0.2)
+    engines[0].images_to_maps([e.picture(x, y) for e, x, y in zip(engines, xs, ys, strict=True)], w, b, last)
+    for engine, x, y, expected in zip(engines, xs, ys, alone, strict=True):
+        engine.image_to_map(x, w, b, expected, last)
+        np.testing.assert_array_equal(y, expected)
+    assert np.isfinite(np.concatenate([y.ravel() for y in ys])).all()
+
+
+def test_pictures_with_other_tiles_are_no_companions() -> None:
+    text = net_text("Convolution", (1, 8, 20, 20), "num_output: 8 kernel_size: 3 pad: 1")
+    layer = build(text, backend="cpu").layer_dict["L"]
+    assert isinstance(layer, Convolution)
+    small, large = (WinogradEngine(layer, layer._problem, tile) for tile in (2, 6))
+    columns = ColumnsEngine(layer, layer._problem, "strips")
+    assert large.companions([small, large, columns]) == [large]
 
 
 @given(st.integers(1, 60), st.integers(1, 70), st.sampled_from(TILES))

@@ -10,7 +10,7 @@ WINDOW = "scratch work[*], int tile, int pad_h, int pad_w, int dilation_h, int d
 KERNELS = [
     kernel(
         "winograd_forward",
-        "in x[N,C,H,W], in w[O,C,R,S], in? scale[O], in? bias[O], out y[N,O,P,Q], "
+        "in* x[N,C,H,W], in w[O,C,R,S], in? scale[O], in? bias[O], out* y[N,O,P,Q], "
         + WINDOW
         + ", bool relu, float slope",
         source="conv_forward_packed at stride 1 without groups; Lavin and Gray 2016",

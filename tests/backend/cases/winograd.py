@@ -1,6 +1,7 @@
 """Cases of the Winograd kernels: small maps, rates beyond the map, pads of all kinds, every tile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tests.backend.cases.conv import SCRATCH, Geometry
@@ -52,8 +53,18 @@ def _window(g: Geometry, tile: int, r: Arguments) -> list[Any]:
 def _forward(g: Geometry, tile: int, r: Arguments, *, relu: bool = False, slope: float = 0.0) -> list[Any]:
     scale = r.uniform(0.5, 2, g.outputs) if relu else None
     bias = r.real(g.outputs) if g.bias else None
-    out = r.out(g.batch, g.outputs, *g.out)
-    return [g.x(r), g.w(r), scale, bias, out, *_window(g, tile, r), relu, slope]
+    return [[g.x(r)], g.w(r), scale, bias, [_map(g, r)], *_window(g, tile, r), relu, slope]
+
+
+def _map(g: Geometry, r: Arguments) -> Any:
+    return r.out(g.batch, g.outputs, *g.out)
+
+
+def _together(gs: Sequence[Geometry], tile: int, r: Arguments) -> list[Any]:
+    """Several batches of images with the filters of the first."""
+    scale, bias = r.uniform(0.5, 2, gs[0].outputs), r.real(gs[0].outputs)
+    maps = [_map(g, r) for g in gs]
+    return [[g.x(r) for g in gs], gs[0].w(r), scale, bias, maps, *_window(gs[0], tile, r), True, 0.125]
 
 
 def _backward_data(g: Geometry, tile: int, r: Arguments) -> list[Any]:
@@ -71,9 +82,30 @@ def _fused(g: Geometry, slope: float) -> Case:
     )
 
 
+def _of_sizes(g: Geometry, *sizes: tuple[int, int, int]) -> list[Geometry]:
+    """The same convolution of other batches, rows and columns."""
+    return [replace(g, batch=batch, size=(rows, columns)) for batch, rows, columns in sizes]
+
+
+SEVERAL = [
+    _of_sizes(_geometry("scales", (0, 0), (1, 1), (1, 1)), (1, 33, 29), (1, 25, 22), (1, 17, 15)),
+    _of_sizes(_geometry("scales-rate-2", (0, 0), (2, 2), (2, 2), outputs=7), (1, 33, 33), (2, 25, 24), (1, 16, 17)),
+    _of_sizes(_geometry("batches", (0, 0), (3, 4), (4, 4), outputs=13), (3, 9, 30), (0, 9, 9), (2, 31, 8), (1, 7, 7)),
+    _of_sizes(_geometry("smaller-than-a-tile", (0, 0), (1, 1), (1, 1)), (1, 1, 1), (2, 40, 37), (1, 2, 3), (1, 1, 70)),
+    _of_sizes(_geometry("rate-beyond-some", (0, 0), (12, 9), (12, 9), channels=8), (1, 5, 4), (1, 40, 33), (1, 13, 60)),
+    _of_sizes(_geometry("many-channels", (0, 0), (1, 1), (1, 1), channels=263), (1, 9, 8), (1, 6, 5)),
+    _of_sizes(_geometry("heads", (0, 0), (2, 2), (2, 2), channels=700, outputs=21), (1, 12, 11), (1, 9, 8), (1, 5, 5)),
+    _of_sizes(_geometry("many-outputs", (0, 0), (1, 1), (1, 1), channels=64, outputs=263), (1, 17, 9), (1, 5, 13)),
+]  # fmt: skip
+
 CASES: list[Case] = [
     *_cases("winograd_forward", _forward, [*GEOMETRIES, FEW_OUTPUTS, WIDE_PAD]),
     *(_fused(g, slope) for g in GEOMETRIES[3:7] for slope in (0.0, 0.25)),
+    *(
+        Case("winograd_forward", lambda r, gs=gs, t=tile: _together(gs, t, r), label=f"together-{gs[0].label}-{tile}")
+        for gs in SEVERAL
+        for tile in TILES
+    ),
     *_cases("winograd_backward_data", _backward_data, GEOMETRIES),
     *_cases("winograd_backward_weights", _backward_weights, [*GEOMETRIES, WIDE_PAD]),
 ]

@@ -60,9 +60,9 @@ class Net(NetMembers):
         Where the arithmetic runs; by default the CPU, or what `set_mode_gpu` says. See `pydeeplab.backend.get_backend`.
     keep : {"all", "outputs", "training", "recompute"} or blob names
         "all" keeps every blob and its gradient, as scripts expect. "outputs", or names of blobs, keeps the net's
-        outputs and those blobs only: memory is reused and runs of pointwise layers are merged, which is faster and
-        leaner; there is then no backward, and parameters written through views that were taken before the last forward
-        are not noticed. "training" keeps what backward reads, for one backward after each forward; "recompute" keeps
+        outputs and those blobs only: memory is reused, runs of pointwise layers are merged, and convolutions that share
+        their parameters may run together, which is faster and leaner; there is then no backward, and parameters written
+        through views that were taken before the last forward are not noticed. "training" keeps what backward reads, for one backward after each forward; "recompute" keeps
         less and computes it again during backward. Both give the same bits as "all" in parameters' gradients, outputs
         and inputs; what other blobs hold is undefined.
     defines : mapping, optional

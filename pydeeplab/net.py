@@ -62,9 +62,9 @@ class Net(NetMembers):
         "all" keeps every blob and its gradient, as scripts expect. "outputs", or names of blobs, keeps the net's
         outputs and those blobs only: memory is reused, runs of pointwise layers are merged, and convolutions that share
         their parameters may run together, which is faster and leaner; there is then no backward, and parameters written
-        through views that were taken before the last forward are not noticed. "training" keeps what backward reads, for one backward after each forward; "recompute" keeps
-        less and computes it again during backward. Both give the same bits as "all" in parameters' gradients, outputs
-        and inputs; what other blobs hold is undefined.
+        through views that were taken before the last forward are not noticed. "training" keeps what backward reads, for
+        one backward after each forward; "recompute" keeps less and computes it again during backward. Both give the
+        same bits as "all" in parameters' gradients, outputs and inputs; what other blobs hold is undefined.
     defines : mapping, optional
         Values for ``${NAME}`` placeholders in the prototxt.
     dtype

@@ -24,39 +24,42 @@ def checked(
         Whether ``function`` takes lists for starred arguments; if not, it takes single arrays and is called for each
         picture.
     """
-    arguments, starred = row.arguments, row.several
-    count = len(arguments)
-
-    def check(values: Sequence[Any], picture: str = "") -> None:
-        bound: dict[str, int] = {}
-        for argument, value in zip(arguments, values, strict=True):
-            if isinstance(argument, Array):
-                place = picture if argument.several else ""
-                _check_array(row.name, argument, value, bound, dtypes, argument.name + place)
+    arrays = [(i, _checker(row.name, a, dtypes)) for i, a in enumerate(row.arguments) if isinstance(a, Array)]
+    several = row.several
+    starred = [(i, check) for i, check in arrays if i in several]
+    single = [(i, check) for i, check in arrays if i not in several]
+    count = len(row.arguments)
 
     def call(*values: Any) -> None:
         if len(values) != count:
-            raise TypeError(
-                f"kernel {row.name} takes {count} arguments ({', '.join(a.name for a in arguments)}), got {len(values)}"
-            )
+            names = ", ".join(a.name for a in row.arguments)
+            raise TypeError(f"kernel {row.name} takes {count} arguments ({names}), got {len(values)}")
+        bound: dict[str, int] = {}
+        for i, check in single:
+            check(values[i], bound)
         if not starred:
-            check(values)
             function(*values)
             return
-        pictures = _pictures(row, starred, values)
-        for i, picture in enumerate(pictures):
-            check(picture, f"[{i}]")
-        for given in [_joined(starred, pictures)] if together else pictures:
+        given = _listed(row, several, values)
+        pictures = range(len(given[starred[0][0]]))
+        for picture in pictures:
+            sizes = bound.copy()
+            for i, check in starred:
+                check(given[i][picture], sizes, picture)
+        if together:
             function(*given)
+            return
+        for picture in pictures:
+            function(*(v[picture] if i in several else v for i, v in enumerate(given)))
 
     call.__name__ = row.name
     return call
 
 
-def _pictures(row: Kernel, starred: Sequence[int], values: Sequence[Any]) -> list[list[Any]]:
-    """The arguments of each picture."""
-    count = None
-    for i in starred:
+def _listed(row: Kernel, several: Sequence[int], values: Sequence[Any]) -> list[Any]:
+    """The arguments with a list, of the same length, in each starred place."""
+    given, count = list(values), None
+    for i in several:
         argument, value = row.arguments[i], values[i]
         if value is None and getattr(argument, "optional", False):
             continue
@@ -65,38 +68,34 @@ def _pictures(row: Kernel, starred: Sequence[int], values: Sequence[Any]) -> lis
         count = count or len(value)
         if len(value) != count:
             raise ShapeError(f"kernel {row.name}: {argument.name} has {len(value)} pictures, an earlier one {count}")
-    pictures = [list(values) for _ in range(count or 0)]
-    for i in starred:
-        for k, picture in enumerate(pictures):
-            picture[i] = None if values[i] is None else values[i][k]
-    return pictures
-
-
-def _joined(starred: Sequence[int], pictures: Sequence[list[Any]]) -> list[Any]:
-    """The arguments of all pictures, lists in the starred places."""
-    given = list(pictures[0])
-    for i in starred:
-        given[i] = [picture[i] for picture in pictures]
+    for i in several:
+        given[i] = [None] * (count or 0) if values[i] is None else list(values[i])
     return given
 
 
-def _check_array(
-    kernel: str, argument: Array, value: Any, bound: dict[str, int], dtypes: tuple[np.dtype[Any], ...], name: str
-) -> None:
-    if value is None:
-        if not argument.optional:
-            raise ShapeError(f"kernel {kernel}: argument {name} may not be None")
-        return
-    wanted = argument.dtype
-    if (value.dtype not in dtypes) if wanted == "real" else (value.dtype != wanted):
-        raise ShapeError(f"kernel {kernel}: {name} has type {value.dtype}, expected {wanted}")
-    if not value.flags.c_contiguous:
-        raise ShapeError(f"kernel {kernel}: {name} must be C-contiguous")
-    shape = value.shape
-    if len(shape) != len(argument.dims):
-        raise ShapeError(f"kernel {kernel}: {name} has shape {shape}, expected [{', '.join(argument.dims)}]")
-    for symbol, size in zip(argument.dims, shape, strict=True):
-        if bound.setdefault(symbol, size) != size:
-            raise ShapeError(
-                f"kernel {kernel}: {name} has shape {shape}, but {symbol} is {bound[symbol]} in an earlier one"
-            )
+def _checker(kernel: str, argument: Array, dtypes: tuple[np.dtype[Any], ...]) -> Callable[..., None]:
+    """What checks a value of an argument and notes its sizes."""
+    dims, optional = argument.dims, argument.optional
+    allowed = dtypes if argument.dtype == "real" else (np.dtype(argument.dtype),)
+
+    def check(value: Any, bound: dict[str, int], picture: int | None = None) -> None:
+        if value is None and optional:
+            return
+        problem = ""
+        if value is None:
+            problem = "may not be None"
+        elif value.dtype not in allowed:
+            problem = f"has type {value.dtype}, expected {argument.dtype}"
+        elif not value.flags.c_contiguous:
+            problem = "must be C-contiguous"
+        elif len(value.shape) != len(dims):
+            problem = f"has shape {value.shape}, expected [{', '.join(dims)}]"
+        else:
+            for symbol, size in zip(dims, value.shape, strict=True):
+                if bound.setdefault(symbol, size) != size:
+                    problem = f"has shape {value.shape}, but {symbol} is {bound[symbol]} in an earlier one"
+        if problem:
+            place = "" if picture is None else f"[{picture}]"
+            raise ShapeError(f"kernel {kernel}: {argument.name}{place} {problem}")
+
+    return check

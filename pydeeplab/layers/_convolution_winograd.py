@@ -12,7 +12,7 @@ from pydeeplab.layers._convolution_columns import Array, ColumnsEngine
 from pydeeplab.layers._convolution_problem import Epilogue, Picture, Problem
 from pydeeplab.threads import get_num_threads
 
-__all__ = ["TILES", "WinogradEngine", "count_tiles", "winograd_applies", "winograd_cost"]
+__all__ = ["TILES", "WinogradEngine", "choose_tile", "count_tiles", "winograd_applies", "winograd_cost"]
 
 TILES = (2, 3, 4, 6)
 """Outputs per side of a tile."""
@@ -38,9 +38,13 @@ GRADIENT_OUTPUTS = 24
 LANES = 8
 """Channels or outputs whose tiles are transformed together."""
 
-PRODUCT_COST, TRANSFORM_COST, FILTER_COST, PIXEL_COST = 1.1, 14.0, 12.0, 8.0
+PRODUCT_COST, TRANSFORM_COST, FILTER_COST, PIXEL_COST = 1.1, 14.0, 16.0, 8.0
 """What a multiply-add, the transform of a value of a tile and of a filter, and a pixel read or written cost, where a
 multiply-add of a large matrix product costs 1; fitted to measurements."""
+
+MUCH_THE_SAME = 1.02
+"""Times the least cost up to which the largest tile is taken: likely that of larger pictures too, with which these are
+then made together."""
 
 
 def count_tiles(out: int, rate: int, tile: int) -> int:
@@ -74,6 +78,13 @@ def winograd_cost(problem: Problem, operation: str, tile: int) -> float:
     image, positions = math.prod(problem.image), math.prod(problem.positions)
     pixels = problem.batch * (problem.channels * image + problem.outputs * positions)
     return (tile + 2) ** 2 * (PRODUCT_COST * products + transforms) + PIXEL_COST * pixels
+
+
+def choose_tile(problem: Problem, operation: str) -> tuple[float, int]:
+    """The cost and the size of the best tile: the largest of those that cost much the same."""
+    costs = {tile: winograd_cost(problem, operation, tile) for tile in TILES}
+    tile = max(tile for tile, cost in costs.items() if cost <= MUCH_THE_SAME * min(costs.values()))
+    return costs[tile], tile
 
 
 class WinogradEngine(ColumnsEngine):

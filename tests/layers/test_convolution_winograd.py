@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydeeplab.layers._convolution_columns import ColumnsEngine
 from pydeeplab.layers._convolution_engine import choose_engine
 from pydeeplab.layers._convolution_problem import Epilogue, Problem
-from pydeeplab.layers._convolution_winograd import TILES, WinogradEngine, count_tiles
+from pydeeplab.layers._convolution_winograd import TILES, WinogradEngine, choose_tile, count_tiles, winograd_cost
 from pydeeplab.layers.convolution import Convolution
 from pydeeplab.layers.window import Window
 from pydeeplab.threads import get_num_threads, set_num_threads
@@ -163,6 +163,19 @@ def test_accuracy_over_many_channels() -> None:
         y = net.blobs["y0"]
         engine.image_to_map(net.blobs["x0"].read(), layer.blobs[0].read(), layer.blobs[1].read(), y.write())
         assert relative_error(y.data, expected) < bound
+
+
+def test_the_largest_of_tiles_that_cost_much_the_same_is_chosen() -> None:
+    """So that the three scales of a layer of ResNet-101 have one tile and are made together."""
+    for size in (65, 49, 33):
+        window = Window((3, 3), (1, 1), (2, 2), (2, 2))
+        problem = Problem(window, 1, 256, 256, 1, (size, size), (size, size))
+        cost, tile = choose_tile(problem, "forward")
+        assert (cost, tile) == (winograd_cost(problem, "forward", 6), 6)
+        assert cost <= 1.02 * min(winograd_cost(problem, "forward", t) for t in TILES)
+        assert choose_engine("DEFAULT", problem).tile == 6
+    small = Problem(Window((3, 3), (1, 1), (4, 4), (4, 4)), 1, 512, 512, 1, (33, 33), (33, 33))
+    assert choose_tile(small, "forward")[1] == 4
 
 
 def test_choice_is_reproducible() -> None:

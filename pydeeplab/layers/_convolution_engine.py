@@ -16,7 +16,7 @@ from pydeeplab.layers._convolution_packed import PackedEngine, StrassenEngine, s
 from pydeeplab.layers._convolution_problem import Problem
 from pydeeplab.layers._convolution_product import ProductEngine, choose_product, product_applies
 from pydeeplab.layers._convolution_shift import ShiftEngine, shift_applies, shift_cost
-from pydeeplab.layers._convolution_winograd import TILES, WinogradEngine, winograd_applies, winograd_cost
+from pydeeplab.layers._convolution_winograd import WinogradEngine, choose_tile, winograd_applies
 
 __all__ = ["OPERATIONS", "Choice", "choose_engine", "make_engine", "prefer_cudnn"]
 
@@ -106,7 +106,7 @@ def _shares(problem: Problem, operation: str, lacking: Collection[str]) -> dict[
         if share < CLEAR:
             shares[share] = Choice("shift", f"taps that stay within the map: {share:.0%} of what columns cost")
     if f"winograd_{operation}" not in lacking and winograd_applies(problem, operation):
-        cost, tile = min((winograd_cost(problem, operation, tile), tile) for tile in TILES)
+        cost, tile = choose_tile(problem, operation)
         share = cost / columns
         if share < 1:
             shares[share] = Choice("winograd", f"tiles of {tile} x {tile}: {share:.0%} of what columns cost", tile)

@@ -201,7 +201,7 @@ void winograd_backward_weights(const Winograd *problem, const float *image, cons
                                    row > 0);
                 }
             }
-#pragma omp for schedule(dynamic)
+#pragma omp for schedule(dynamic) nowait
             for (ptrdiff_t unit = 0; unit < g.panels * parts_of(some, OUTPUTS_STEP); unit++) {
                 const ptrdiff_t panel = unit % g.panels, at = unit / g.panels * OUTPUTS_STEP;
                 add_taps(&g, panel, o + at, at, least(OUTPUTS_STEP, some - at), dw);

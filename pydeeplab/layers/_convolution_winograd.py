@@ -35,12 +35,18 @@ DEPTH = 256
 GRADIENT_OUTPUTS = 24
 """Fewest outputs whose gradients are summed at a time."""
 
+SHALLOW_PRODUCTS, SHALLOW_SCRATCH = 2**20, 11 * 2**19
+"""Products of layers whose gradient of the weights may use less, 22 MB, so that tiles stay in a cache."""
+
 LANES = 8
 """Channels or outputs whose tiles are transformed together."""
 
 PRODUCT_COST, TRANSFORM_COST, FILTER_COST, PIXEL_COST = 1.1, 14.0, 16.0, 8.0
 """What a multiply-add, the transform of a value of a tile and of a filter, and a pixel read or written cost, where a
 multiply-add of a large matrix product costs 1; fitted to measurements."""
+
+GRADIENT_TRANSFORM_COST = 30.0
+"""What the transform of a value of a tile costs where the gradient of the weights is summed over tiles."""
 
 MUCH_THE_SAME = 1.02
 """Times the least cost up to which the largest tile is taken: likely that of larger pictures too, with which these are
@@ -74,7 +80,8 @@ def winograd_cost(problem: Problem, operation: str, tile: int) -> float:
         inputs, outputs = outputs, inputs
     filled = tiles if operation == "backward_weights" else math.ceil(tiles / PANEL) * PANEL
     products = filled * inputs * math.ceil(outputs / BLOCK) * BLOCK
-    transforms = TRANSFORM_COST * tiles * (inputs + outputs) + FILTER_COST * inputs * outputs
+    each = GRADIENT_TRANSFORM_COST if operation == "backward_weights" else TRANSFORM_COST
+    transforms = each * tiles * (inputs + outputs) + FILTER_COST * inputs * outputs
     image, positions = math.prod(problem.image), math.prod(problem.positions)
     pixels = problem.batch * (problem.channels * image + problem.outputs * positions)
     return (tile + 2) ** 2 * (PRODUCT_COST * products + transforms) + PIXEL_COST * pixels
@@ -138,7 +145,7 @@ class WinogradEngine(ColumnsEngine):
         self._kernels.winograd_backward_data(*arrays, work, self._tile, *self._window_arguments)
 
     def _gradient_scratch(self) -> NDArray[Any]:
-        """All tiles and products if they fit into `SCRATCH_ELEMENTS`, at least one segment and a few outputs."""
+        """All tiles and products if they fit into what may be used, at least one segment and a few outputs."""
         p, values = self._problem, (self._tile + 2) ** 2
         rows, columns, line = self._grid(p.positions)
         segment = min(max(DEPTH // columns, 1), p.batch * rows)
@@ -151,7 +158,8 @@ class WinogradEngine(ColumnsEngine):
             return planes + tables + values * (tiles * (channels + made) + channels * made)
 
         few = room(segment, min(p.outputs, GRADIENT_OUTPUTS))
-        return self._workspace.get(max(few, min(SCRATCH_ELEMENTS, 2 * room(p.batch * rows, p.outputs))))
+        most = SHALLOW_SCRATCH if values * p.channels * p.outputs <= SHALLOW_PRODUCTS else SCRATCH_ELEMENTS
+        return self._workspace.get(max(few, min(most, 2 * room(p.batch * rows, p.outputs))))
 
     def add_weight_gradient(self, x: NDArray[Any], y: NDArray[Any], dw: NDArray[Any]) -> None:
         arrays = self._image(x), self._map(y), self._weights(dw)

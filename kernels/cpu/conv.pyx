@@ -77,11 +77,11 @@ cdef extern from "conv_pictures.h" nogil:
 
 cdef extern from "conv_packed.h" nogil:
     ptrdiff_t conv_packed_size(const Pictures *)
-    void c_forward_packed "conv_forward_packed"(const Pictures *, const float *, Epilogue, float *)
+    void c_forward_packed "conv_forward_packed"(const Pictures *, const float *, int, Epilogue, float *)
 
 cdef extern from "conv_strassen.h" nogil:
     ptrdiff_t conv_strassen_size(const Pictures *)
-    void c_forward_strassen "conv_forward_strassen"(const Pictures *, const float *, Epilogue, float *)
+    void c_forward_strassen "conv_forward_strassen"(const Pictures *, const float *, int, Epilogue, float *)
 
 cdef extern from "conv_depthwise.h" nogil:
     void c_depthwise_forward "depthwise_forward"(
@@ -94,7 +94,7 @@ cdef extern from "conv_depthwise.h" nogil:
 
 ctypedef void (*ToMaps)(const Convolution *, const float *, const float *, const float *, float *, float *,
                         ptrdiff_t) noexcept nogil
-ctypedef void (*Fused)(const Pictures *, const float *, Epilogue, float *) noexcept nogil
+ctypedef void (*Fused)(const Pictures *, const float *, int, Epilogue, float *) noexcept nogil
 ctypedef ptrdiff_t (*FusedSize)(const Pictures *) noexcept nogil
 ctypedef void (*ToWeights)(const Convolution *, const float *, const float *, float *, float *, ptrdiff_t) noexcept nogil
 
@@ -335,10 +335,10 @@ cdef int run_fused(Fused engine, FusedSize size, xs, const float[:, :, :, ::1] w
         for i in range(pictures.count):
             read_picture(all + i, xs[i], w, others[i], ys[i], window_group_relu_slope)
         pictures.all = all
-        roomy(work.shape[0], size(&pictures))
         if w.shape[0]:
+            roomy(work.shape[0], size(&pictures))
             with nogil:
-                engine(&pictures, &w[0, 0, 0, 0], epilogue, &work[0])
+                engine(&pictures, &w[0, 0, 0, 0], 0, epilogue, &work[0])
     finally:
         PyMem_Free(all)
     return 0
@@ -350,6 +350,41 @@ def conv_forward_packed(x, w, scale, bias, other, y, work, *window_group_relu_sl
 
 def conv_forward_strassen(x, w, scale, bias, other, y, work, *window_group_relu_slope):
     run_fused(c_forward_strassen, conv_strassen_size, x, w, scale, bias, other, y, work, window_group_relu_slope)
+
+
+cdef Window adjoint_window(const float[:, :, :, ::1] dy, const float[:, :, :, ::1] w, const float[:, :, :, ::1] dx,
+                           tuple window) except *:
+    """The window at stride 1 from the positions of another one to its pixels."""
+    cdef int a
+    cdef list pads = [window[4 + a] * (w.shape[2 + a] - 1) - window[2 + a] for a in range(2)]
+    if window[0] != 1 or window[1] != 1 or min(pads) < 0:
+        raise ValueError("stride must be 1 and pad within the window")
+    return plane_window(dy.shape[2], dy.shape[3], dx.shape[2], dx.shape[3], w.shape[2], w.shape[3],
+                        (1, 1, pads[0], pads[1], window[4], window[5]))
+
+
+cdef int run_adjoint(Fused engine, FusedSize size, const float[:, :, :, ::1] dy, const float[:, :, :, ::1] w,
+                     const float[::1] bias, float[:, :, :, ::1] dx, float[::1] work, tuple window_and_group) except -1:
+    cdef Epilogue epilogue = Epilogue(NULL, optional(bias), 0, 0)
+    cdef Picture picture
+    cdef Pictures pictures = Pictures(&picture, 1, dy.shape[1], dx.shape[1], window_and_group[6])
+    fits(w.shape[1] * pictures.groups, pictures.outputs, "channels")
+    fits(pictures.channels % pictures.groups, 0, "outputs modulo group")
+    picture.window, picture.batch = adjoint_window(dy, w, dx, window_and_group), dy.shape[0]
+    if dx.size:
+        roomy(work.shape[0], size(&pictures))
+        picture.x, picture.y, picture.other = &dy[0, 0, 0, 0], &dx[0, 0, 0, 0], NULL
+        with nogil:
+            engine(&pictures, &w[0, 0, 0, 0], 1, epilogue, &work[0])
+    return 0
+
+
+def conv_backward_data_packed(dy, w, bias, dx, work, *window_and_group):
+    run_adjoint(c_forward_packed, conv_packed_size, dy, w, bias, dx, work, window_and_group)
+
+
+def conv_backward_data_strassen(dy, w, bias, dx, work, *window_and_group):
+    run_adjoint(c_forward_strassen, conv_strassen_size, dy, w, bias, dx, work, window_and_group)
 
 
 cdef Convolution nd_convolution(const float[:, :, ::1] x, const float[:, :, ::1] w, const float[:, :, ::1] y,

@@ -45,14 +45,11 @@ ptrdiff_t conv_packed_size(const Pictures *pictures)
     return weights_size(&p) + omp_get_max_threads() * thread_size(&p);
 }
 
-/* Block after block, the weights of BLOCK outputs term by term. */
-static void pack_block(const Packed *p, const float *w, const float *scale, ptrdiff_t unit, float *packed_weights)
+/* The weights of BLOCK outputs, term by term. */
+static void pack_block(const Packed *p, const Weights *weights, ptrdiff_t block, float *packed_weights)
 {
-    const ptrdiff_t first_output = unit / p->blocks * p->outputs;
-    const Weights weights = {w + first_output * p->depth, scale ? scale + first_output : NULL, p->outputs, p->depth};
     for (ptrdiff_t k = 0; k < p->depth; k += TERMS_AT_ONCE)
-        weights_block(&weights, unit % p->blocks * BLOCK, k, least(TERMS_AT_ONCE, p->depth - k),
-                      packed_weights + unit * p->block_step + k * BLOCK);
+        weights_block(weights, block * BLOCK, k, least(TERMS_AT_ONCE, p->depth - k), packed_weights + k * BLOCK);
 }
 
 /* Terms k..k + count of the columns at positions begin..end, panel after panel. */
@@ -97,7 +94,7 @@ static void make_strip(const Packed *p, PanelProduct multiply, const Strip *stri
     }
 }
 
-void conv_forward_packed(const Pictures *pictures, const float *w, Epilogue epilogue, float *scratch)
+void conv_forward_packed(const Pictures *pictures, const float *w, int adjoint, Epilogue epilogue, float *scratch)
 {
     const Packed p = packed(pictures);
     const PanelProduct multiply = panel_product();
@@ -106,8 +103,11 @@ void conv_forward_packed(const Pictures *pictures, const float *w, Epilogue epil
     {
         float *own = scratch + weights_size(&p) + omp_get_thread_num() * thread_size(&p);
 #pragma omp for schedule(static)
-        for (ptrdiff_t unit = 0; unit < p.groups * p.blocks; unit++)
-            pack_block(&p, w, epilogue.scale, unit, scratch);
+        for (ptrdiff_t unit = 0; unit < p.groups * p.blocks; unit++) {
+            const ptrdiff_t first = unit / p.blocks * p.outputs;
+            const Weights weights = weights_of(pictures, w, adjoint, epilogue.scale, first, p.outputs);
+            pack_block(&p, &weights, unit % p.blocks, scratch + unit * p.block_step);
+        }
         for (Strip strip; take_strip(&queue, &strip);)
             make_strip(&p, multiply, &strip, scratch, epilogue, own);
     }

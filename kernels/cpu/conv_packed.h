@@ -11,7 +11,8 @@
 /* Floats of scratch that the pass needs. */
 ptrdiff_t conv_packed_size(const Pictures *pictures);
 
-/* w: [outputs, channels / groups, taps]. Each picture's `other` is added before the epilogue's act. */
-void conv_forward_packed(const Pictures *pictures, const float *w, Epilogue epilogue, float *scratch);
+/* w: [outputs, channels / groups, taps], or, if `adjoint`, that of the convolution whose adjoint this is: from its outputs to
+ * its channels. Each picture's `other` is added before the epilogue's act. */
+void conv_forward_packed(const Pictures *pictures, const float *w, int adjoint, Epilogue epilogue, float *scratch);
 
 #endif

@@ -202,10 +202,11 @@ static void make_strip(const Plan *p, PanelProduct multiply, const Strip *strip,
 }
 
 /* The outputs of a range, of all pictures. */
-static void make_range(const Plan *p, const Pictures *pictures, const float *w, Epilogue epilogue, float *scratch)
+static void make_range(const Plan *p, const Pictures *pictures, const float *w, int adjoint, Epilogue epilogue,
+                       float *scratch)
 {
     const PanelProduct multiply = panel_product();
-    const Weights weights = {w + p->first * p->depth, epilogue.scale ? epilogue.scale + p->first : NULL, p->outputs, p->depth};
+    const Weights weights = weights_of(pictures, w, adjoint, epilogue.scale, p->first, p->outputs);
     const ptrdiff_t group = p->first / (pictures->outputs / pictures->groups);
     Queue queue = queue_strips(pictures, 1, PAIR, p->strip);
     epilogue.bias = epilogue.bias ? epilogue.bias + p->first : NULL;
@@ -224,7 +225,7 @@ static void make_range(const Plan *p, const Pictures *pictures, const float *w, 
     }
 }
 
-void conv_forward_strassen(const Pictures *pictures, const float *w, Epilogue epilogue, float *scratch)
+void conv_forward_strassen(const Pictures *pictures, const float *w, int adjoint, Epilogue epilogue, float *scratch)
 {
     Plan p = make_plan(pictures);
     const ptrdiff_t range = p.outputs, outputs = pictures->outputs / pictures->groups;
@@ -233,6 +234,6 @@ void conv_forward_strassen(const Pictures *pictures, const float *w, Epilogue ep
             p.first = group * outputs + begin;
             p.outputs = least(range, outputs - begin);
             p.lower = over(p.outputs, BLOCK) - p.blocks;
-            make_range(&p, pictures, w, epilogue, scratch);
+            make_range(&p, pictures, w, adjoint, epilogue, scratch);
         }
 }

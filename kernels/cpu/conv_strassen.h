@@ -11,6 +11,6 @@
 
 /* As in conv_packed.h. */
 ptrdiff_t conv_strassen_size(const Pictures *pictures);
-void conv_forward_strassen(const Pictures *pictures, const float *w, Epilogue epilogue, float *scratch);
+void conv_forward_strassen(const Pictures *pictures, const float *w, int adjoint, Epilogue epilogue, float *scratch);
 
 #endif

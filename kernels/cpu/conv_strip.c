@@ -1,6 +1,7 @@
 #include "conv_strip.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #include "epilogue.h"
 #include "simd.h"
@@ -9,22 +10,47 @@
 
 enum { AHEAD = 16 }; /* rows of an image that are fetched ahead: the hardware does not look beyond a page */
 
+Weights weights_of(const Pictures *pictures, const float *w, int adjoint, const float *scale, ptrdiff_t first, ptrdiff_t count)
+{
+    const ptrdiff_t taps = pictures->all->window.taps, channels = pictures->channels / pictures->groups;
+    const ptrdiff_t outputs = pictures->outputs / pictures->groups, depth = channels * taps;
+    Weights weights = {.outputs = count, .depth = depth, .taps = taps, .adjoint = adjoint};
+    weights.output_step = adjoint ? taps : depth;
+    weights.channel_step = outputs * taps;
+    weights.values = w + first / outputs * outputs * depth + first % outputs * weights.output_step;
+    weights.scale = scale ? scale + first : NULL;
+    return weights;
+}
+
+/* Terms k..k + count of the first `there` outputs of a block; the values of the other ones are not written. */
+INLINE void fill_block(const Weights *weights, const int adjoint, const int there, ptrdiff_t first, ptrdiff_t k,
+                       ptrdiff_t count, float *block)
+{
+    const float *rows[BLOCK];
+    float scales[BLOCK];
+    for (int l = 0; l < there; l++) {
+        rows[l] = weights->values + (first + l) * weights->output_step;
+        scales[l] = weights->scale ? weights->scale[first + l] : 1.0f;
+    }
+    for (ptrdiff_t t = k; t < k + count; t++, block += BLOCK) {
+        const ptrdiff_t taps = weights->taps, channel = t / taps;
+        const ptrdiff_t place = adjoint ? channel * weights->channel_step + taps - 1 - t % taps : t;
+        for (int l = 0; l < there; l++)
+            block[l] = rows[l][place] * scales[l];
+    }
+}
+
 void weights_block(const Weights *weights, ptrdiff_t first, ptrdiff_t k, ptrdiff_t count, float *block)
 {
-    static const float nothing[TERMS_AT_ONCE];
-    const float *rows[BLOCK];
-    float factors[BLOCK];
-    for (int l = 0; l < BLOCK; l++) {
-        const ptrdiff_t o = first + l;
-        rows[l] = o < weights->outputs ? weights->values + o * weights->depth + k : nothing;
-        factors[l] = o < weights->outputs && weights->scale ? weights->scale[o] : 1.0f;
-    }
-    const ptrdiff_t there = least(count, weights->depth - k);
-    for (ptrdiff_t t = 0; t < there; t++)
-        for (int l = 0; l < BLOCK; l++)
-            block[t * BLOCK + l] = rows[l][t] * factors[l];
-    for (ptrdiff_t i = most(there, 0) * BLOCK; i < count * BLOCK; i++)
-        block[i] = 0.0f;
+    const ptrdiff_t terms = most(0, least(count, weights->depth - k)), there = weights->outputs - first;
+    const ptrdiff_t filled = there < BLOCK ? 0 : terms * BLOCK;
+    memset(block + filled, 0, (size_t)(count * BLOCK - filled) * sizeof *block);
+    if (there < BLOCK)
+        fill_block(weights, weights->adjoint, (int)most(there, 0), first, k, terms, block);
+    else if (weights->adjoint)
+        fill_block(weights, 1, BLOCK, first, k, terms, block);
+    else
+        fill_block(weights, 0, BLOCK, first, k, terms, block);
 }
 
 const float *columns_line(const Window *window, const float *image, ptrdiff_t row, ptrdiff_t begin, ptrdiff_t end,

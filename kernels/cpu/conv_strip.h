@@ -2,7 +2,7 @@
 #ifndef PYDEEPLAB_CONV_STRIP_H
 #define PYDEEPLAB_CONV_STRIP_H
 
-#include "conv_window.h"
+#include "conv_pictures.h"
 #include "gemm_tile.h"
 
 enum {
@@ -18,11 +18,19 @@ static inline ptrdiff_t over(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b;
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
-/* A group's weights: [outputs, depth], times `scale` [outputs] unless that is NULL. */
+/* The weights of `outputs` outputs of a group, and what they are multiplied by, 1 where that is NULL. */
 typedef struct {
     const float *values, *scale;
     ptrdiff_t outputs, depth;
+    ptrdiff_t output_step;        /* from an output's values to those of the next */
+    int adjoint;                  /* terms do not follow each other: */
+    ptrdiff_t channel_step, taps; /* from channel to channel, and taps of each, in reverse */
 } Weights;
+
+/* `count` outputs from `first` on, which is counted over all groups. w: [outputs, channels / groups, taps] of the pictures or,
+ * if `adjoint`, of the convolution whose outputs are their channels; the taps are in reverse then. */
+Weights weights_of(const Pictures *pictures, const float *w, int adjoint, const float *scale, ptrdiff_t first,
+                   ptrdiff_t count);
 
 /* For BLOCK outputs from `first` on, terms k..k + count, at most TERMS_AT_ONCE: term after term; zero beyond the weights. */
 void weights_block(const Weights *weights, ptrdiff_t first, ptrdiff_t k, ptrdiff_t count, float *block);

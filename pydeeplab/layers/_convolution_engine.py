@@ -12,7 +12,7 @@ from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_columns import ColumnsEngine
 from pydeeplab.layers._convolution_cudnn import CudnnEngine, find_cudnn
 from pydeeplab.layers._convolution_implicit import ImplicitEngine, choose_without_strips
-from pydeeplab.layers._convolution_packed import PackedEngine, StrassenEngine, strassen_share
+from pydeeplab.layers._convolution_packed import PackedEngine, StrassenEngine, adjoint, strassen_share
 from pydeeplab.layers._convolution_problem import Problem
 from pydeeplab.layers._convolution_product import ProductEngine, choose_product, product_applies
 from pydeeplab.layers._convolution_shift import ShiftEngine, shift_applies, shift_cost
@@ -32,6 +32,9 @@ MANY_FILTERS = 4
 COLUMN_COST, OUTPUT_COST = 21.0, 13.0
 """What making an element of the columns and storing an output cost, where a multiply-add of a large product costs 1;
 fitted to measurements."""
+
+ENOUGH_POSITIONS, MOST_SPREAD = 1024, 4
+"""Pixels of a batch from which, and results per term up to which, 1 x 1 gradients of images are faster than by BLAS."""
 
 CLEAR = 0.95
 """Share of what columns cost up to which ``shift`` is the faster one for sure."""
@@ -95,10 +98,28 @@ def choose_engine(
     return min(shares.items())[1] if shares else _choose_columns(problem, operation, lacking)
 
 
+def _convolved(problem: Problem, operation: str, lacking: Collection[str]) -> Problem | None:
+    """The convolution that a pass is, where there is a ``packed`` kernel for it that is likely faster than columns."""
+    if f"conv_{operation}_packed" in lacking:
+        return None
+    if operation == "forward":
+        return problem
+    found = adjoint(problem) if operation == "backward_data" else None
+    return found if found and _gains(problem, found) else None
+
+
+def _gains(problem: Problem, found: Problem) -> bool:
+    """Whether the gradient of the image is faster as the convolution ``found`` than by adding up columns."""
+    if not problem.window.single:
+        return columns_cost(found) <= columns_cost(problem)
+    large = problem.batch * math.prod(problem.positions) >= ENOUGH_POSITIONS
+    return large and found.outputs <= MOST_SPREAD * found.channels
+
+
 def _shares(problem: Problem, operation: str, lacking: Collection[str]) -> dict[float, Choice]:
     """What costs less than columns, by the share of their cost."""
     shares: dict[float, Choice] = {}
-    columns = columns_cost(problem)
+    columns = columns_cost(_convolved(problem, operation, lacking) or problem)
     if not columns:
         return shares
     if f"shift_{operation}" not in lacking and shift_applies(problem, operation):
@@ -123,8 +144,9 @@ def _choose_columns(problem: Problem, operation: str, lacking: Collection[str]) 
         return Choice(*choose_without_strips(problem, operation, lacking))
     if problem.batch * math.prod(problem.positions) <= FEW_POSITIONS:
         return Choice("im2col", f"at most {FEW_POSITIONS} output pixels")
-    if operation == "forward" and problem.group == 1 and "conv_forward_packed" not in lacking:
-        share = 1 if "conv_forward_strassen" in lacking else strassen_share(problem)
+    convolved = _convolved(problem, operation, lacking)
+    if convolved and problem.group == 1:
+        share = 1 if f"conv_{operation}_strassen" in lacking else strassen_share(convolved)
         if share < WORTHWHILE:
             return Choice("strassen", f"seven products of halves in place of eight: {share:.0%} of what packed costs")
         return Choice("packed", "columns are made while they are packed")

@@ -1,16 +1,18 @@
-"""Convolution as one matrix product whose columns are made while they are packed, or as seven products of halves."""
+"""Convolution as one matrix product whose columns are made while they are packed, or as seven products of halves:
+forward, and at stride 1 the gradient of the image."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_columns import Array, ColumnsEngine
 from pydeeplab.layers._convolution_problem import Epilogue, Picture, Problem
 from pydeeplab.threads import get_num_threads
 
-__all__ = ["PackedEngine", "StrassenEngine", "strassen_share"]
+__all__ = ["PackedEngine", "StrassenEngine", "adjoint", "strassen_share"]
 
 PANEL, BLOCK, DEPTH = 16, 6, 256
 """Positions, outputs and terms that the product takes at a time."""
@@ -24,6 +26,20 @@ half that are summed at a time."""
 
 MOST_FACTORS = 2**21
 """Packed weights, 8 MB, of a range of outputs of `StrassenEngine`, which makes range after range."""
+
+
+WAYS = ("forward", "backward_data")
+"""The passes for which there are kernels."""
+
+
+def adjoint(problem: Problem) -> Problem | None:
+    """The convolution of the maps that is the gradient of the images: at stride 1, with pads within the window."""
+    window = problem.window
+    pad = tuple(r * (k - 1) - p for r, k, p in zip(window.dilation, window.kernel, window.pad, strict=True))
+    if any(s != 1 for s in window.stride) or any(p < 0 for p in pad):
+        return None
+    sizes = problem.outputs, problem.channels, problem.group, problem.positions, problem.image
+    return Problem(replace(window, pad=pad), problem.batch, *sizes)
 
 
 def _filled(count: int, step: int) -> int:
@@ -62,20 +78,29 @@ def strassen_share(problem: Problem) -> float:
 
 
 class PackedEngine(ColumnsEngine):
-    """Runs the forward pass of pictures with the same weights; the others through columns."""
+    """Runs the forward pass of pictures and the gradient of images; the gradient of weights through columns."""
 
     takes_sums = True
 
     def __init__(self, layer: Layer, problem: Problem, name: str = "packed"):
         super().__init__(layer, problem, name)
-        self._forward = getattr(self._kernels, f"conv_forward_{name}")
+        self._forward, self._backward = (getattr(self._kernels, f"conv_{way}_{name}") for way in WAYS)
 
-    @property
-    def _room(self) -> int:
-        outputs, depth, _ = _sizes(self._problem)
+    def _room_of(self, problem: Problem) -> int:
+        """Enough scratch for pictures of any size."""
+        outputs, depth, _ = _sizes(problem)
         outputs = _filled(outputs, BLOCK)
         strip = PANEL * max(4, min(16, STRIP_PRODUCTS // (outputs * PANEL)))
-        return self._problem.group * outputs * depth + get_num_threads() * strip * (min(depth, DEPTH) + 1 + outputs)
+        return problem.group * outputs * depth + get_num_threads() * strip * (min(depth, DEPTH) + 1 + outputs)
+
+    def map_to_image(self, y: Array, w: Array, bias: Array | None, x: Array) -> None:
+        problem = adjoint(self._problem)
+        if not problem:
+            super().map_to_image(y, w, bias, x)
+            return
+        work = self._workspace.get(self._room_of(problem))
+        arrays = self._map(y), self._weights(w), bias, self._image(x), work
+        self._backward(*arrays, *self._plane, problem.group)
 
     def companions(self, engines: Sequence[ColumnsEngine]) -> list[ColumnsEngine]:
         return [engine for engine in engines if type(engine) is type(self)]
@@ -84,21 +109,20 @@ class PackedEngine(ColumnsEngine):
         last = epilogue or Epilogue()
         xs, others, ys = ([getattr(p, name) for p in pictures] for name in ("x", "other", "y"))
         arrays = xs, w, last.scale, last.shift_with(bias), others, ys
-        work = self._workspace.get(self._room)
+        work = self._workspace.get(self._room_of(self._problem))
         self._forward(*arrays, work, *self._plane, self._problem.group, last.relu, last.slope)
 
 
 class StrassenEngine(PackedEngine):
-    """Runs the forward pass of pictures with the same weights as seven products in place of eight."""
+    """The same as seven products in place of eight."""
 
     def __init__(self, layer: Layer, problem: Problem):
         super().__init__(layer, problem, "strassen")
 
-    @property
-    def _room(self) -> int:
-        outputs, depth, _ = _sizes(self._problem)
-        blocks, half = math.ceil(outputs / (_ranges(self._problem) * 2 * BLOCK)), max(1, math.ceil(depth / 2))
+    def _room_of(self, problem: Problem) -> int:
+        outputs, depth, _ = _sizes(problem)
+        blocks, half = math.ceil(outputs / (_ranges(problem) * 2 * BLOCK)), max(1, math.ceil(depth / 2))
         kept = min(blocks, HALF_BLOCKS) if half <= HALF_DEPTH else blocks
-        panels = HALF_PANELS // 2 if self._problem.window.single else HALF_PANELS
+        panels = HALF_PANELS // 2 if problem.window.single else HALF_PANELS
         thread = panels * PANEL * (min(half, HALF_DEPTH) + 1 + BLOCK * kept)
         return 7 * (blocks * _filled(half * BLOCK, 8) + get_num_threads() * thread)

@@ -86,11 +86,34 @@ def fused(name: str) -> np.ndarray:
     return np.concatenate([y.ravel() for y in maps])
 
 
+def gradient(name: str) -> np.ndarray:
+    """A gradient of images that sums in several parts."""
+    random = np.random.default_rng(0)
+    dy, w = (random.standard_normal(s).astype(np.float32) for s in ((2, 210, 23, 29), (210, 40, 3, 2)))
+    dx, work = np.full((2, 40, 21, 30), np.nan, np.float32), np.full(2**23, np.nan, np.float32)
+    getattr(KERNELS, f"conv_backward_data_{name}")(dy, w, None, dx, work, 1, 1, 2, 0, 1, 1, 1)
+    return dx
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_gradients_of_strided_windows_are_refused(name: str) -> None:
+    backward, w, work = getattr(KERNELS, f"conv_backward_data_{name}"), np.ones((6, 4, 1, 1), np.float32), np.ones(9999)
+    dy, dx = np.ones((1, 6, 5, 5), np.float32), np.ones((1, 4, 5, 5), np.float32)
+    for window in ((2, 1, 0, 0), (1, 1, 1, 1)):
+        with pytest.raises(ValueError, match="stride must be 1 and pad within the window"):
+            backward(dy, w, None, dx, work.astype(np.float32), *window, 1, 1, 1)
+    with pytest.raises(ValueError, match="positions of an axis: got 5, expected 4"):
+        backward(dy[:, :, :4].copy(), w, None, dx, work.astype(np.float32), 1, 1, 0, 0, 1, 1, 1)
+    with pytest.raises(ValueError, match="has 3 elements; at least"):
+        backward(dy, w, None, dx, np.ones(3, np.float32), 1, 1, 0, 0, 1, 1, 1)
+
+
 SAVE = """
 import sys
 import numpy as np
-from tests.backend.test_convolution_kernels import FUSED, fused, results
-np.savez(sys.argv[1], *results("_strips", 20000), *results("", 6 * 9 * 19 * 19), *map(fused, FUSED))
+from tests.backend.test_convolution_kernels import FUSED, fused, gradient, results
+columns = [*results("_strips", 20000), *results("", 6 * 9 * 19 * 19)]
+np.savez(sys.argv[1], *columns, *map(fused, FUSED), *map(gradient, FUSED))
 """
 
 
@@ -101,8 +124,9 @@ def test_any_number_of_threads(threads: int, tmp_path: Path) -> None:
     found = list(np.load(tmp_path / "found.npz").values())
     for got, values in zip(found, results("", 6 * 9 * 19 * 19) * 2, strict=False):
         np.testing.assert_allclose(got, values, atol=2e-4)
-    for name, got in zip(FUSED, found[-2:], strict=True):
-        np.testing.assert_array_equal(got, fused(name))
+    expected = [*map(fused, FUSED), *map(gradient, FUSED)]
+    for got, values in zip(found[-4:], expected, strict=True):
+        np.testing.assert_array_equal(got, values)
 
 
 def test_seven_products_of_ranges_of_outputs() -> None:

@@ -102,7 +102,7 @@ def conv_backward_weights(x, dy, dw, columns, *window_and_group):
 
 
 conv_forward_strips, conv_backward_data_strips = conv_forward, conv_backward_data
-conv_backward_weights_strips = conv_backward_weights
+conv_backward_weights_strips, conv_backward_data_packed = conv_backward_weights, conv_backward_data
 
 
 def conv_forward_packed(x, w, scale, bias, other, y, work, *window_group_relu_slope):

@@ -104,6 +104,19 @@ KERNELS = [
         only="cpu",
     ),
     kernel(
+        "conv_backward_data_packed",
+        BACKWARD_DATA + CONVOLUTION.replace("columns", "work"),
+        source="conv_backward_data at stride 1, with pads within the window: conv_forward_packed of the adjoint window",
+        only="cpu",
+    ),
+    kernel(
+        "conv_backward_data_strassen",
+        BACKWARD_DATA + CONVOLUTION.replace("columns", "work"),
+        source="conv_backward_data_packed as products of halves, seven in place of eight",
+        variant_of="conv_backward_data_packed",
+        only="cpu",
+    ),
+    kernel(
         "conv_backward_data_implicit",
         BACKWARD_DATA + CONVOLUTION,
         source="conv_backward_data without columns: they are read from dy as the product needs them",

@@ -91,6 +91,11 @@ DEEP = [
     Geometry("1x1-whole-panels", (16, 18), (1, 1), (1, 1), (0, 0), (1, 1), channels=40, outputs=20),
     Geometry("3x3-deep", (9, 13), (3, 3), (2, 2), (1, 1), (1, 1), batch=1, channels=60, outputs=25),
 ]
+WIDE = [
+    Geometry("1x1-wide", (9, 11), (1, 1), (1, 1), (0, 0), (1, 1), channels=310, outputs=601),
+    Geometry("1x1-wide-groups", (9, 8), (1, 1), (1, 1), (0, 0), (1, 1), channels=62, outputs=26, group=2),
+    Geometry("5x4-rate-2", (11, 12), (5, 4), (1, 1), (3, 0), (2, 1), channels=31, outputs=14, bias=False),
+]
 OTHERS = [
     Geometry("1d", (31,), (4,), (2,), (3,), (2,), channels=4, outputs=6, group=2),
     Geometry("1d-1", (9,), (1,), (1,), (0,), (1,)),
@@ -181,6 +186,20 @@ def _pictures() -> list[Case]:
     ]
 
 
+def _adjoints() -> list[Case]:
+    """At stride 1 and with pads within the window."""
+
+    def build(g: Geometry) -> Callable[[Arguments], list[Any]]:
+        return lambda r: [*_backward_data(g, r), r.scratch(SCRATCH), *g.window, g.group]
+
+    def applies(g: Geometry) -> bool:
+        within = all(p <= d * (k - 1) for p, d, k in zip(g.pad, g.dilation, g.kernel, strict=True))
+        return set(g.stride) == {1} and within
+
+    geometries = [g for g in (*PLANES, *DEEP, *WIDE) if applies(g)]
+    return [Case("conv_backward_data_packed", build(g), label=g.label) for g in geometries]
+
+
 def _columns(kernel: str, geometries: Sequence[Geometry], to_columns: bool, nd: bool) -> list[Case]:
     def build(g: Geometry) -> Callable[[Arguments], list[Any]]:
         def make(r: Arguments) -> list[Any]:
@@ -211,6 +230,7 @@ CASES: list[Case] = [
     *_packed(False, 0.0, sums=True),
     *_packed(True, 0.25, sums=True),
     *_pictures(),
+    *_adjoints(),
     *_nd("conv_nd_forward", _forward),
     *_nd("conv_nd_backward_data", _backward_data),
     *_nd("conv_nd_backward_weights", _backward_weights),

@@ -29,14 +29,11 @@ PANEL = 16
 BLOCK = 6
 """Outputs that are multiplied together."""
 
-DEPTH = 256
+RUN = 64
 """Tiles that the gradient of the weights sums at a time, or a row of tiles if that is more."""
 
 GRADIENT_OUTPUTS = 24
 """Fewest outputs whose gradients are summed at a time."""
-
-SHALLOW_PRODUCTS, SHALLOW_SCRATCH = 2**20, 11 * 2**19
-"""Products of layers whose gradient of the weights may use less, 22 MB, so that tiles stay in a cache."""
 
 LANES = 8
 """Channels or outputs whose tiles are transformed together."""
@@ -145,10 +142,10 @@ class WinogradEngine(ColumnsEngine):
         self._kernels.winograd_backward_data(*arrays, work, self._tile, *self._window_arguments)
 
     def _gradient_scratch(self) -> NDArray[Any]:
-        """All tiles and products if they fit into what may be used, at least one segment and a few outputs."""
+        """All tiles and products if they fit into `SCRATCH_ELEMENTS`, at least one segment and a few outputs."""
         p, values = self._problem, (self._tile + 2) ** 2
         rows, columns, line = self._grid(p.positions)
-        segment = min(max(DEPTH // columns, 1), p.batch * rows)
+        segment = min(max(RUN // columns, 1), p.batch * rows)
         planes = get_num_threads() * LANES * (segment * 2 * (self._tile + 1) * line + 4 * LANES)
         tables = 2 * (rows + columns + p.image[1] + p.positions[1]) + 512
         channels = math.ceil(p.channels / PANEL) * PANEL
@@ -158,8 +155,7 @@ class WinogradEngine(ColumnsEngine):
             return planes + tables + values * (tiles * (channels + made) + channels * made)
 
         few = room(segment, min(p.outputs, GRADIENT_OUTPUTS))
-        most = SHALLOW_SCRATCH if values * p.channels * p.outputs <= SHALLOW_PRODUCTS else SCRATCH_ELEMENTS
-        return self._workspace.get(max(few, min(most, 2 * room(p.batch * rows, p.outputs))))
+        return self._workspace.get(max(few, min(SCRATCH_ELEMENTS, 2 * room(p.batch * rows, p.outputs))))
 
     def add_weight_gradient(self, x: NDArray[Any], y: NDArray[Any], dw: NDArray[Any]) -> None:
         arrays = self._image(x), self._map(y), self._weights(dw)

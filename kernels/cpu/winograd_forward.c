@@ -4,10 +4,10 @@
 #include "winograd_desk.h"
 
 enum {
-    CHANNELS_AT_ONCE = 32,  /* of the filters that one thread transforms */
+    CHANNELS_AT_ONCE = 64,  /* of the filters that one thread transforms */
     CHANNELS_SUMMED = 128,  /* by one product: a panel of tiles and the next one share the nearest cache */
     CHANNELS_AHEAD = 8,     /* of filters that are fetched while others are transformed */
-    IN_TURN = 4,            /* channels or outputs whose tiles one thread transforms */
+    MANY_IN_TURN = 16,      /* channels or outputs whose tiles one thread transforms: they lie side by side */
 };
 
 /* What a pass works on. */
@@ -134,10 +134,16 @@ static ptrdiff_t parts_for(ptrdiff_t units, ptrdiff_t limit)
     return parts;
 }
 
+/* How many of `count` channels or outputs a thread takes at a time. */
+static ptrdiff_t in_turn(ptrdiff_t count)
+{
+    return most(1, least(MANY_IN_TURN, count / (2 * omp_get_num_threads())));
+}
+
 /* The threads share the tiles of some channels and do not wait for each other. */
 static void share_tiles(const Desk *desk, Span channels)
 {
-#pragma omp for schedule(dynamic, IN_TURN) nowait
+#pragma omp for schedule(dynamic, in_turn(channels.count)) nowait
     for (ptrdiff_t i = 0; i < channels.count; i++)
         transform_tiles(desk, channels, i);
 }
@@ -210,7 +216,7 @@ static void work_together(const Pass *pass)
         for (ptrdiff_t o = 0; o < plan->outputs; o += plan->outputs_at_once) {
             const Span outputs = span_from(o, plan->outputs_at_once, plan->outputs);
             sum_channels(pass, &desk, outputs);
-#pragma omp for schedule(dynamic, IN_TURN) nowait
+#pragma omp for schedule(dynamic, in_turn(outputs.count)) nowait
             for (ptrdiff_t i = 0; i < outputs.count; i++)
                 transform_output(pass, &desk, outputs, i);
         }

@@ -10,7 +10,7 @@ enum {
     SOME_CHANNELS = 2 * RUN, /* at once; with fewer, threads would wait for each other more often */
     NEAR = 2 << 20,          /* floats of tiles and products that stay in the last cache */
     OWN = 1 << 20,           /* the same where each thread has its own */
-    TURNS = 8,               /* parts per thread from which on threads work alone */
+    TURNS = 2,               /* parts per thread from which on threads work alone */
 };
 
 static const ptrdiff_t NEVER = PTRDIFF_MAX / 2;

@@ -55,9 +55,10 @@ static Plan make_plan(const Product *p, const float *columns, const float *pixel
     plan.right = seen.lines <= plain.lines ? plain : seen;
     plan.parts = plan.halves ? 2 : 1;
     plan.products = plan.halves ? PRODUCTS : 1;
-    /* Whole lines if the windows' taps may lie outside of the map for all of them. */
-    const ptrdiff_t unit = w->single || plan.width > TERMS ? 1 : plan.width, units = most(1, plan.pixels / unit);
-    plan.chunks_of_image = parts_of(units, most(1, plan.parts * TERMS / unit));
+    /* Rows of the left factor may be left out where their tap lies outside of the map for a whole chunk: few whole lines. */
+    const ptrdiff_t terms = plan.parts * (plan.left.window && w->taps > 1 ? DEPTH : TERMS);
+    const ptrdiff_t unit = plan.left.window && plan.width <= terms ? plan.width : 1, units = most(1, plan.pixels / unit);
+    plan.chunks_of_image = parts_of(units, terms / unit);
     plan.chunks = plan.batch * plan.chunks_of_image;
     plan.part = parts_of(parts_of(units, plan.chunks_of_image) * unit, plan.parts);
     plan.blocks = parts_of(plan.left.lines, BLOCK * plan.parts);

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pydeeplab import Net, set_random_seed
 from pydeeplab.errors import ShapeError
@@ -267,3 +269,30 @@ def test_other_backends_run_one_after_the_other(backend: str) -> None:
     x = image(full)
     expected = full.forward(x=x)["max"]
     np.testing.assert_allclose(net.forward(x=x)["max"], expected, atol=1e-4 * np.abs(expected).max())
+
+
+CHOICES = st.lists(
+    st.tuples(st.sampled_from(["v", "w", "sum", "power", "relu"]), st.integers(0, 99), st.integers(0, 99)),
+    min_size=2,
+    max_size=14,
+)
+
+
+@settings(max_examples=60)
+@given(CHOICES)
+def test_nets_of_any_wiring(choices: list[tuple[str, int, int]]) -> None:
+    """Each layer reads any blobs before it; two sets of parameters are shared by many."""
+    text, blobs = source(), ["x"]
+    for i, (what, first, second) in enumerate(choices):
+        one, other, top = blobs[first % len(blobs)], blobs[second % len(blobs)], f"t{i}"
+        if what == "sum" and one != other:
+            text += layer("Eltwise", top, f"{one} {other}", top, "eltwise_param { coeff: 1 coeff: 1 }")
+        elif what in ("v", "w"):
+            text += convolution(top, one, top, f"{what} {what}b")
+        elif what == "relu" and one != "x":
+            text += layer("ReLU", top, one, one)
+            continue
+        else:
+            text += power(one, top, 0.5)
+        blobs.append(top)
+    check(text)

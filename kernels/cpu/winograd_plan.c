@@ -130,7 +130,7 @@ static int choose_channels(Plan *plan, ptrdiff_t size)
     plan->channels_at_once = least(SOME_CHANNELS, plan->channels);
     const ptrdiff_t tile = plan->rows.values * (plan->channels_at_once + plan->outputs);
     if (plan->outputs <= SOME_OUTPUTS) {
-        grow_both(plan, plan->outputs, 2 * NEAR / tile, size);
+        grow_both(plan, plan->outputs, NEAR / tile, size);
         if (plan->outputs_at_once == plan->outputs)
             return 1;
     }

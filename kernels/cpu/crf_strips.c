@@ -78,8 +78,15 @@ int crf_strips(const int32_t *vertex, ptrdiff_t n, int t, ptrdiff_t vertices, in
     return 0;
 }
 
-/* The chains of one axis as they are found, one after the other; begin[i] is where chain i begins. Returns how many. */
-static ptrdiff_t find_chains(const int32_t *beside, ptrdiff_t m, int base, int32_t *list, int32_t *begin)
+static inline int32_t vertex_at(int32_t entry) { return entry < 0 ? ~entry : entry; }
+
+/* Chains as they are found, one after the other: where each begins, and its zone. */
+typedef struct {
+    int32_t *list, *begin, *zone;
+} Found;
+
+/* Finds the chains of one axis and counts their entries per zone, place[zone + 1]. Returns how many chains there are. */
+static ptrdiff_t find_chains(const int32_t *beside, ptrdiff_t m, ptrdiff_t zones, const Found found, int32_t *place)
 {
     ptrdiff_t count = 0;
     int32_t at = 0;
@@ -87,31 +94,32 @@ static ptrdiff_t find_chains(const int32_t *beside, ptrdiff_t m, int base, int32
         if (beside[2 * head] != m || beside[2 * head + 1] == m)
             continue;
         int32_t v = head;
-        begin[count++] = at;
+        const int32_t begin = at;
         for (; beside[2 * v + 1] != m; v = beside[2 * v + 1])
-            list[at++] = v + base;
-        list[at++] = ~(v + base);
+            found.list[at++] = v;
+        found.list[at++] = ~v;
+        const ptrdiff_t middle = vertex_at(found.list[(begin + at) / 2]);
+        const int32_t zone = (int32_t)((double)(middle * zones) / (double)m); /* quicker than integers, and exact */
+        place[zone + 1] += at - begin;
+        found.begin[count] = begin;
+        found.zone[count++] = zone;
     }
-    begin[count] = at;
+    found.begin[count] = at;
     return count;
 }
 
-static inline int32_t vertex_at(int32_t entry) { return entry < 0 ? ~entry : entry; }
-
-/* Sorts chains by zones, which equal parts of the vertices are: a chain belongs to that of the vertex in its middle. */
-static void sort_chains(const int32_t *list, const int32_t *begin, ptrdiff_t count, ptrdiff_t m, int base, ptrdiff_t zones,
-                        int32_t *chain, int32_t *place)
+/* The chains by zones; place[zone] becomes where each begins. */
+static void sort_chains(const Found found, ptrdiff_t count, int base, ptrdiff_t zones, int32_t *chain, int32_t *place)
 {
-    memset(place, 0, (size_t)(zones + 1) * sizeof(int32_t));
-#define ZONE(i) ((vertex_at(list[(begin[i] + begin[(i) + 1]) / 2]) - base) * zones / m)
-    for (ptrdiff_t i = 0; i < count; i++)
-        place[ZONE(i) + 1] += begin[i + 1] - begin[i];
     for (ptrdiff_t z = 0; z < zones; z++)
         place[z + 1] += place[z];
     for (ptrdiff_t i = 0; i < count; i++) {
-        int32_t *at = &place[ZONE(i)];
-        for (int32_t e = begin[i]; e < begin[i + 1]; e++)
-            chain[(*at)++] = list[e];
+        int32_t *to = chain + place[found.zone[i]];
+        const int32_t *from = found.list + found.begin[i], *end = found.list + found.begin[i + 1];
+        place[found.zone[i]] += (int32_t)(end - from);
+        for (; from < end - 1; from++)
+            *to++ = *from + base;
+        *to = ~(~*from + base);
     }
     memmove(place + 1, place, (size_t)zones * sizeof(int32_t));
     place[0] = 0;
@@ -120,15 +128,18 @@ static void sort_chains(const int32_t *list, const int32_t *begin, ptrdiff_t cou
 int lattice_chains(const int32_t *neighbour, int k, ptrdiff_t m, int base, int32_t *chain, int32_t *place, ptrdiff_t zones)
 {
     int failed = 0;
+    memset(place, 0, (size_t)(k * (zones + 1)) * sizeof(int32_t));
 #pragma omp parallel for schedule(dynamic, 1) reduction(min : failed) if (m > 4096)
     for (int axis = 0; axis < k; axis++) {
-        int32_t *list = malloc((size_t)(m + m / 2 + 1) * sizeof(int32_t)), *begin = list + m;
-        if (list) {
-            const ptrdiff_t count = find_chains(neighbour + axis * m * 2, m, base, list, begin);
-            sort_chains(list, begin, count, m, base, zones, chain + axis * m, place + axis * (zones + 1));
+        int32_t *memory = malloc((size_t)(2 * m + 1) * sizeof(int32_t)); /* a chain has two vertices or more */
+        if (memory) {
+            const Found found = {memory, memory + m, memory + m + m / 2 + 1};
+            int32_t *of = place + axis * (zones + 1);
+            const ptrdiff_t count = find_chains(neighbour + axis * m * 2, m, zones, found, of);
+            sort_chains(found, count, base, zones, chain + axis * m, of);
         } else
             failed = -1;
-        free(list);
+        free(memory);
     }
     return failed;
 }
@@ -286,30 +297,30 @@ VECTORISED static void blur_chains(const int32_t *chain, ptrdiff_t begin, ptrdif
     FOR_COLUMNS(p, WALK);
 }
 
-/* The part of zone z of 0..n. */
-static inline ptrdiff_t zone_begin(ptrdiff_t n, ptrdiff_t z, ptrdiff_t zones) { return n * z / zones; }
-
+/* A thread goes through its zones of one lattice after those of the other: rows are fetched ahead from zone to zone. */
 int crf_blur(const float *sum, const int32_t *start, const int32_t *member, const int32_t *chain, const int32_t *place,
              const int32_t *first, int axes, int lattices, ptrdiff_t zones, float *values, ptrdiff_t p)
 {
     const int threads = zones > 1 ? omp_get_max_threads() : 1;
-    Share *shares = shares_make(axes + 1, threads, zones);
+    Share *shares = shares_make((axes + 1) * lattices, threads, zones);
     if (!shares)
         return -1;
 #pragma omp parallel num_threads(threads)
     {
-        FOR_SHARE(shares, threads, z)
-            for (int l = 0; l < lattices; l++)
-                collect_piece(sum, start, member, values, first[l] + zone_begin(first[l + 1] - first[l], z, zones),
-                              first[l] + zone_begin(first[l + 1] - first[l], z + 1, zones), p);
+        Share *share = shares;
+        for (int l = 0; l < lattices; l++, share += threads) {
+            const ptrdiff_t begin = first[l], count = first[l + 1] - begin;
+            FOR_SHARE(share, threads, z)
+                collect_piece(sum, start, member, values, begin + count * z / zones, begin + count * (z + 1) / zones, p);
+        }
         for (int a = 0; a < axes; a++) {
 #pragma omp barrier
-            FOR_SHARE(shares + (a + 1) * threads, threads, z)
-                for (int l = 0; l < lattices; l++) {
-                    const int32_t *of = place + (a * lattices + l) * (zones + 1);
+            for (int l = 0; l < lattices; l++, share += threads) {
+                const int32_t *of = place + (a * lattices + l) * (zones + 1);
+                FOR_SHARE(share, threads, z)
                     if (of[z] < of[z + 1])
                         blur_chains(chain, of[z], of[z + 1], of[zones] - 1, values, p);
-                }
+            }
         }
     }
     free(shares);

@@ -60,7 +60,7 @@ class Strips:
         self._chain = self._grid.array("chain", sum(k * m for k, m in shapes), dtype=np.int32)
         zones = max(1, self._grid.rows // _ZONE)
         self._place = np.zeros((max((k for k, _ in shapes), default=0), len(shapes), zones + 1), np.int32)
-        self._zones = np.array([*(term.base for term in self._terms), self._grid.rows], np.int32)
+        self._bounds = np.array([*(term.base for term in self._terms), self._grid.rows], np.int32)
         at = 0
         for index, (term, (k, m)) in enumerate(zip(self._terms, shapes, strict=True)):
             chain, place = self._chain[at : at + k * m].reshape(k, m), np.empty((k, zones + 1), np.int32)
@@ -85,7 +85,7 @@ class Strips:
         """The filtered probabilities, from messages ``values`` (None: no messages)."""
         kernels, sums = self._grid.backend.kernels, self._grid.array("work", int(self._first[-1]), score.shape[1])
         kernels.crf_sweep(score, self._vertex, self._weight, values, self._row, self._share, self._first, sums)
-        kernels.crf_blur(sums, self._start, self._member, self._chain, self._place, self._zones, to)
+        kernels.crf_blur(sums, self._start, self._member, self._chain, self._place, self._bounds, to)
 
     def start(self, score: NDArray[Any]) -> None:
         """Take scores (pixels, columns) and make the probabilities their softmax."""

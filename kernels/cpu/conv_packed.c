@@ -53,8 +53,8 @@ static void pack_block(const Packed *p, const Weights *weights, ptrdiff_t block,
 }
 
 /* Terms k..k + count of the columns at positions begin..end, panel after panel. */
-static void pack_columns(const Packed *p, const Window *window, const float *image, ptrdiff_t k, ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end,
-                         float *columns)
+static void pack_columns(const Packed *p, const Window *window, const float *image, ptrdiff_t k, ptrdiff_t count,
+                         ptrdiff_t begin, ptrdiff_t end, float *columns)
 {
     float line[WIDEST * PANEL];
     const ptrdiff_t panels = over(end - begin, PANEL);

@@ -3,10 +3,10 @@
 #include <omp.h>
 
 #include "conv_strip.h"
+#include "halves.h"
 #include "simd.h"
 
 enum {
-    PRODUCTS = 7,
     PAIR = 2 * PANEL,       /* positions: a panel of the left half and one of the right */
     TERMS = 512,            /* summed at a time: a panel fills the nearest cache, but sums are added less often */
     WIDEST_PAIRS = 8,       /* of a strip */
@@ -16,12 +16,8 @@ enum {
     MOST_FACTORS = 1 << 21, /* packed weights of a range of outputs: more would come from far away */
 };
 
-/* made [outputs, positions] = weights [outputs, depth] times columns [depth, positions] for a range of a group's outputs. With
- * halves
- *
- *   weights = [a b; c d]   columns = [e f; g h]
- *
- * where missing rows and columns are zero, the products are those of `sum_weights` and `sum_columns`. */
+/* made [outputs, positions] = weights [outputs, depth] times columns [depth, positions] for a range of a group's outputs, by
+ * halves; missing rows and columns are zero. */
 typedef struct {
     ptrdiff_t channels, depth, outputs; /* of a group, and of the range */
     ptrdiff_t first;                    /* output of the range, counted over all groups */
@@ -64,37 +60,19 @@ ptrdiff_t conv_strassen_size(const Pictures *pictures)
 }
 
 /* The left factors of `n` weights, and of some more up to a whole vector, which lie one after the other in each part. */
-VECTORISED static void sum_weights(const float (*parts)[TERMS_AT_ONCE * BLOCK], ptrdiff_t n, float *to, ptrdiff_t step)
+VECTORISED static void spread_weights(const float (*parts)[TERMS_AT_ONCE * BLOCK], ptrdiff_t n, float *to, ptrdiff_t step)
 {
-    for (ptrdiff_t i = 0; i < n; i += LANES, to += LANES) {
-        const Vector a = AT(parts[0] + i), b = AT(parts[1] + i), c = AT(parts[2] + i), d = AT(parts[3] + i);
-        const Vector lower = c + d, others = lower - a;
-        AT(to) = a;
-        AT(to + step) = b;
-        AT(to + 2 * step) = b - others;
-        AT(to + 3 * step) = d;
-        AT(to + 4 * step) = lower;
-        AT(to + 5 * step) = others;
-        AT(to + 6 * step) = a - c;
-    }
+    for (ptrdiff_t i = 0; i < n; i += LANES)
+        spread_left(AT(parts[0] + i), AT(parts[1] + i), AT(parts[2] + i), AT(parts[3] + i), to + i, step);
 }
 
 /* The right factors of one term in the upper and one in the lower half, at `pairs` pairs of panels. */
-VECTORISED static void sum_columns(const float *upper, const float *lower, ptrdiff_t pairs, float *to, ptrdiff_t panel_step,
-                                   ptrdiff_t step)
+VECTORISED static void spread_columns(const float *upper, const float *lower, ptrdiff_t pairs, float *to,
+                                      ptrdiff_t panel_step, ptrdiff_t step)
 {
     for (ptrdiff_t q = 0; q < pairs; q++, upper += PAIR, lower += PAIR, to += panel_step)
-        for (int j = 0; j < PANEL; j += LANES) {
-            const Vector e = AT(upper + j), f = AT(upper + PANEL + j), g = AT(lower + j), h = AT(lower + PANEL + j);
-            const Vector right = h - f, others = right + e;
-            AT(to + j) = e;
-            AT(to + step + j) = g;
-            AT(to + 2 * step + j) = h;
-            AT(to + 3 * step + j) = others - g;
-            AT(to + 4 * step + j) = f - e;
-            AT(to + 5 * step + j) = others;
-            AT(to + 6 * step + j) = right;
-        }
+        for (int j = 0; j < PANEL; j += LANES)
+            spread_right(AT(upper + j), AT(upper + PANEL + j), AT(lower + j), AT(lower + PANEL + j), to + j, step);
 }
 
 /* The values of an output of the upper and one of the lower half, from their products at `pairs` panels. */
@@ -103,13 +81,12 @@ VECTORISED static void sum_products(const float *products, ptrdiff_t panel_step,
 {
     for (ptrdiff_t q = 0; q < pairs; q++, products += panel_step, upper += PAIR, lower += PAIR)
         for (int j = 0; j < PANEL; j += LANES) {
-            const float *from = products + j;
-            const Vector first = AT(from), fifth = AT(from + 4 * step);
-            const Vector some = first + AT(from + 5 * step), more = some + AT(from + 6 * step);
-            AT(upper + j) = first + AT(from + step);
-            AT(upper + PANEL + j) = some + fifth + AT(from + 2 * step);
-            AT(lower + j) = more - AT(from + 3 * step);
-            AT(lower + PANEL + j) = more + fifth;
+            Vector quarters[4];
+            sum_quarters(products + j, step, quarters);
+            AT(upper + j) = quarters[0];
+            AT(upper + PANEL + j) = quarters[1];
+            AT(lower + j) = quarters[2];
+            AT(lower + PANEL + j) = quarters[3];
         }
 }
 
@@ -120,7 +97,7 @@ static void pack_block(const Plan *p, const Weights *weights, ptrdiff_t block, f
         const ptrdiff_t count = least(TERMS_AT_ONCE, p->half - k);
         for (int i = 0; i < 4; i++)
             weights_block(weights, (block + i / 2 * p->blocks) * BLOCK, k + i % 2 * p->half, count, parts[i]);
-        sum_weights((const float(*)[TERMS_AT_ONCE * BLOCK])parts, count * BLOCK, to + k * BLOCK, p->factor_step);
+        spread_weights((const float(*)[TERMS_AT_ONCE * BLOCK])parts, count * BLOCK, to + k * BLOCK, p->factor_step);
     }
 }
 
@@ -138,7 +115,7 @@ static void pack_columns(const Plan *p, const Strip *strip, const float *image, 
 {
     float upper[WIDEST_PAIRS * PAIR], lower[WIDEST_PAIRS * PAIR];
     for (ptrdiff_t t = k; t < k + count; t++, columns += PANEL)
-        sum_columns(term_line(p, strip, image, t, upper), term_line(p, strip, image, t + p->half, lower),
+        spread_columns(term_line(p, strip, image, t, upper), term_line(p, strip, image, t + p->half, lower),
                     over(strip->end - strip->begin, PAIR), columns, p->panel_step, p->column_step);
 }
 

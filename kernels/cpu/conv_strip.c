@@ -6,8 +6,6 @@
 #include "epilogue.h"
 #include "simd.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
 enum { AHEAD = 16 }; /* rows of an image that are fetched ahead: the hardware does not look beyond a page */
 
 Weights weights_of(const Pictures *pictures, const float *w, int adjoint, const float *scale, ptrdiff_t first, ptrdiff_t count)

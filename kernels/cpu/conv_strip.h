@@ -4,15 +4,12 @@
 
 #include "conv_pictures.h"
 #include "gemm_tile.h"
+#include "vectors.h"
 
 enum {
     WIDEST = 16,        /* panels of a strip */
     TERMS_AT_ONCE = 64, /* of a block of weights */
-    LANES = 8,
 };
-
-typedef float Vector __attribute__((vector_size(32), aligned(4), may_alias));
-#define AT(place) (*(Vector *)(place))
 
 static inline ptrdiff_t over(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }

@@ -5,12 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INLINE static inline __attribute__((always_inline))
+#include "vectors.h"
 
-typedef float Vector __attribute__((vector_size(32), aligned(4), may_alias));
 typedef float HalfVector __attribute__((vector_size(16), aligned(4), may_alias));
 
-enum { LANES = 8, AHEAD = 16 };
+enum { AHEAD = 16 };
 
 /* Starts loading a row; the hardware follows rows that are longer than two cache lines. */
 INLINE void fetch_row(const float *row, ptrdiff_t p)

@@ -1,16 +1,10 @@
-/* The factors of a product, packed; in seven products of halves in place of eight, or as they are.
- *
- * With halves, where K are the terms of the product, left [rows, K] = [a b; c d] and right [K, columns] = [e f; g h].
- */
+/* The factors of a product, left [rows, terms] and right [terms, columns], packed: as by halves.h, or as they are. */
 #ifndef PYDEEPLAB_PRODUCT_PACK_H
 #define PYDEEPLAB_PRODUCT_PACK_H
 
 #include <stddef.h>
 
-enum {
-    LANES = 8,
-    PRODUCTS = 7,
-};
+#include "halves.h"
 
 /* Rows of each half of a factor (or all rows in the first), of `length` terms each: the first half of the terms are `part`,
  * or all of them. */

@@ -5,7 +5,7 @@
  */
 
 /* B^T: input samples d to products' factors. */
-INLINE void IN_SET(input_line)(const int m, const Vec *d, Vec *o)
+INLINE void IN_SET(input_line)(const int m, const Vector *d, Vector *o)
 {
     if (m == 2) {
         o[0] = d[0] - d[2];
@@ -13,15 +13,15 @@ INLINE void IN_SET(input_line)(const int m, const Vec *d, Vec *o)
         o[2] = d[2] - d[1];
         o[3] = d[3] - d[1];
     } else if (m == 3) {
-        const Vec twice = d[1] + d[1], odd = d[3] - d[1];
+        const Vector twice = d[1] + d[1], odd = d[3] - d[1];
         o[0] = (d[0] - d[2]) * 2.0f + odd;
         o[1] = d[3] - d[2] - twice;
         o[2] = d[3] + twice - d[2] * 3.0f;
         o[3] = odd;
         o[4] = d[4] - d[2] - odd * 2.0f;
     } else if (m == 4) {
-        const Vec even = d[4] - d[2] * 4.0f, odd = d[3] - d[1] * 4.0f;
-        const Vec even2 = d[4] - d[2], odd2 = (d[3] - d[1]) * 2.0f;
+        const Vector even = d[4] - d[2] * 4.0f, odd = d[3] - d[1] * 4.0f;
+        const Vector even2 = d[4] - d[2], odd2 = (d[3] - d[1]) * 2.0f;
         o[0] = d[0] * 4.0f - d[2] * 5.0f + d[4];
         o[1] = even + odd;
         o[2] = even - odd;
@@ -29,9 +29,9 @@ INLINE void IN_SET(input_line)(const int m, const Vec *d, Vec *o)
         o[4] = even2 - odd2;
         o[5] = d[1] * 4.0f - d[3] * 5.0f + d[5];
     } else {
-        const Vec even = d[2] + d[6] - d[4] * 4.25f, odd = d[1] + d[5] - d[3] * 4.25f;
-        const Vec even2 = d[6] + d[2] * 0.25f - d[4] * 1.25f, odd2 = d[1] * 0.5f - d[3] * 2.5f + d[5] * 2.0f;
-        const Vec even3 = d[6] + (d[2] - d[4] * 1.25f) * 4.0f, odd3 = d[1] * 2.0f - d[3] * 2.5f + d[5] * 0.5f;
+        const Vector even = d[2] + d[6] - d[4] * 4.25f, odd = d[1] + d[5] - d[3] * 4.25f;
+        const Vector even2 = d[6] + d[2] * 0.25f - d[4] * 1.25f, odd2 = d[1] * 0.5f - d[3] * 2.5f + d[5] * 2.0f;
+        const Vector even3 = d[6] + (d[2] - d[4] * 1.25f) * 4.0f, odd3 = d[1] * 2.0f - d[3] * 2.5f + d[5] * 0.5f;
         o[0] = d[0] - d[6] + (d[4] - d[2]) * 5.25f;
         o[1] = even + odd;
         o[2] = even - odd;
@@ -44,9 +44,9 @@ INLINE void IN_SET(input_line)(const int m, const Vec *d, Vec *o)
 }
 
 /* A^T: products to output samples. */
-INLINE void IN_SET(output_line)(const int m, const Vec *d, Vec *o)
+INLINE void IN_SET(output_line)(const int m, const Vector *d, Vector *o)
 {
-    const Vec sum = d[1] + d[2], difference = d[1] - d[2];
+    const Vector sum = d[1] + d[2], difference = d[1] - d[2];
     if (m == 2) {
         o[0] = d[0] + sum;
         o[1] = difference + d[3];
@@ -55,13 +55,13 @@ INLINE void IN_SET(output_line)(const int m, const Vec *d, Vec *o)
         o[1] = difference + d[3] * 2.0f;
         o[2] = sum + d[3] * 4.0f + d[4];
     } else if (m == 4) {
-        const Vec sum2 = d[3] + d[4], difference2 = d[3] - d[4];
+        const Vector sum2 = d[3] + d[4], difference2 = d[3] - d[4];
         o[0] = d[0] + sum + sum2;
         o[1] = difference + difference2 * 2.0f;
         o[2] = sum + sum2 * 4.0f;
         o[3] = difference + difference2 * 8.0f + d[5];
     } else {
-        const Vec sum2 = d[3] + d[4], difference2 = d[3] - d[4], sum3 = d[5] + d[6], difference3 = d[5] - d[6];
+        const Vector sum2 = d[3] + d[4], difference2 = d[3] - d[4], sum3 = d[5] + d[6], difference3 = d[5] - d[6];
         o[0] = d[0] + sum + sum2 + sum3 * 32.0f;
         o[1] = difference + difference2 * 2.0f + difference3 * 16.0f;
         o[2] = sum + sum2 * 4.0f + sum3 * 8.0f;
@@ -72,7 +72,7 @@ INLINE void IN_SET(output_line)(const int m, const Vec *d, Vec *o)
 }
 
 /* A, the adjoint of output_line. */
-INLINE void IN_SET(output_gradient_line)(const int m, const Vec *d, Vec *o)
+INLINE void IN_SET(output_gradient_line)(const int m, const Vector *d, Vector *o)
 {
     o[0] = d[0];
     if (m == 2) {
@@ -80,23 +80,23 @@ INLINE void IN_SET(output_gradient_line)(const int m, const Vec *d, Vec *o)
         o[2] = d[0] - d[1];
         o[3] = d[1];
     } else if (m == 3) {
-        const Vec even = d[0] + d[2];
+        const Vector even = d[0] + d[2];
         o[1] = even + d[1];
         o[2] = even - d[1];
         o[3] = d[0] + d[1] * 2.0f + d[2] * 4.0f;
         o[4] = d[2];
     } else if (m == 4) {
-        const Vec even = d[0] + d[2], odd = d[1] + d[3];
-        const Vec even2 = d[0] + d[2] * 4.0f, odd2 = d[1] * 2.0f + d[3] * 8.0f;
+        const Vector even = d[0] + d[2], odd = d[1] + d[3];
+        const Vector even2 = d[0] + d[2] * 4.0f, odd2 = d[1] * 2.0f + d[3] * 8.0f;
         o[1] = even + odd;
         o[2] = even - odd;
         o[3] = even2 + odd2;
         o[4] = even2 - odd2;
         o[5] = d[3];
     } else {
-        const Vec even = d[0] + d[2] + d[4], odd = d[1] + d[3] + d[5];
-        const Vec even2 = d[0] + d[2] * 4.0f + d[4] * 16.0f, odd2 = d[1] * 2.0f + d[3] * 8.0f + d[5] * 32.0f;
-        const Vec even3 = d[0] * 32.0f + d[2] * 8.0f + d[4] * 2.0f, odd3 = d[1] * 16.0f + d[3] * 4.0f + d[5];
+        const Vector even = d[0] + d[2] + d[4], odd = d[1] + d[3] + d[5];
+        const Vector even2 = d[0] + d[2] * 4.0f + d[4] * 16.0f, odd2 = d[1] * 2.0f + d[3] * 8.0f + d[5] * 32.0f;
+        const Vector even3 = d[0] * 32.0f + d[2] * 8.0f + d[4] * 2.0f, odd3 = d[1] * 16.0f + d[3] * 4.0f + d[5];
         o[1] = even + odd;
         o[2] = even - odd;
         o[3] = even2 + odd2;
@@ -108,9 +108,9 @@ INLINE void IN_SET(output_gradient_line)(const int m, const Vec *d, Vec *o)
 }
 
 /* G: filter taps to products' factors. */
-INLINE void IN_SET(filter_line)(const int m, const Vec *d, Vec *o)
+INLINE void IN_SET(filter_line)(const int m, const Vector *d, Vector *o)
 {
-    const Vec even = d[0] + d[2];
+    const Vector even = d[0] + d[2];
     if (m == 2) {
         o[0] = d[0];
         o[1] = (even + d[1]) * 0.5f;
@@ -123,7 +123,7 @@ INLINE void IN_SET(filter_line)(const int m, const Vec *d, Vec *o)
         o[3] = (d[0] + d[1] * 2.0f + d[2] * 4.0f) * (1.0f / 6);
         o[4] = d[2];
     } else if (m == 4) {
-        const Vec even2 = d[0] + d[2] * 4.0f, odd2 = d[1] * 2.0f;
+        const Vector even2 = d[0] + d[2] * 4.0f, odd2 = d[1] * 2.0f;
         o[0] = d[0] * 0.25f;
         o[1] = (even + d[1]) * (-1.0f / 6);
         o[2] = (even - d[1]) * (-1.0f / 6);
@@ -131,7 +131,7 @@ INLINE void IN_SET(filter_line)(const int m, const Vec *d, Vec *o)
         o[4] = (even2 - odd2) * (1.0f / 24);
         o[5] = d[2];
     } else {
-        const Vec even2 = d[0] + d[2] * 4.0f, odd2 = d[1] * 2.0f, even3 = d[0] * 4.0f + d[2];
+        const Vector even2 = d[0] + d[2] * 4.0f, odd2 = d[1] * 2.0f, even3 = d[0] * 4.0f + d[2];
         o[0] = d[0];
         o[1] = (even + d[1]) * (-2.0f / 9);
         o[2] = (even - d[1]) * (-2.0f / 9);
@@ -144,87 +144,64 @@ INLINE void IN_SET(filter_line)(const int m, const Vec *d, Vec *o)
 }
 
 /* G^T, the adjoint of filter_line. */
-INLINE void IN_SET(filter_gradient_line)(const int m, const Vec *d, Vec *o)
+INLINE void IN_SET(filter_gradient_line)(const int m, const Vector *d, Vector *o)
 {
     if (m == 2) {
-        const Vec even = (d[1] + d[2]) * 0.5f;
+        const Vector even = (d[1] + d[2]) * 0.5f;
         o[0] = d[0] + even;
         o[1] = (d[1] - d[2]) * 0.5f;
         o[2] = even + d[3];
     } else if (m == 3) {
-        const Vec half = d[1] * -0.5f, sixth = d[2] * (1.0f / 6), third = d[3] * (1.0f / 6);
+        const Vector half = d[1] * -0.5f, sixth = d[2] * (1.0f / 6), third = d[3] * (1.0f / 6);
         o[0] = d[0] * 0.5f + half - sixth + third;
         o[1] = half + sixth + third * 2.0f;
         o[2] = half - sixth + third * 4.0f + d[4];
     } else if (m == 4) {
-        const Vec even = (d[1] + d[2]) * (-1.0f / 6), odd = (d[1] - d[2]) * (-1.0f / 6);
-        const Vec even2 = (d[3] + d[4]) * (1.0f / 24), odd2 = (d[3] - d[4]) * (1.0f / 24);
+        const Vector even = (d[1] + d[2]) * (-1.0f / 6), odd = (d[1] - d[2]) * (-1.0f / 6);
+        const Vector even2 = (d[3] + d[4]) * (1.0f / 24), odd2 = (d[3] - d[4]) * (1.0f / 24);
         o[0] = d[0] * 0.25f + even + even2;
         o[1] = odd + odd2 * 2.0f;
         o[2] = even + even2 * 4.0f + d[5];
     } else {
-        const Vec even = (d[1] + d[2]) * (-2.0f / 9), odd = (d[1] - d[2]) * (-2.0f / 9);
-        const Vec even2 = (d[3] + d[4]) * (1.0f / 90), odd2 = (d[3] - d[4]) * (1.0f / 90);
-        const Vec even3 = (d[5] + d[6]) * (1.0f / 180), odd3 = (d[5] - d[6]) * (1.0f / 180);
+        const Vector even = (d[1] + d[2]) * (-2.0f / 9), odd = (d[1] - d[2]) * (-2.0f / 9);
+        const Vector even2 = (d[3] + d[4]) * (1.0f / 90), odd2 = (d[3] - d[4]) * (1.0f / 90);
+        const Vector even3 = (d[5] + d[6]) * (1.0f / 180), odd3 = (d[5] - d[6]) * (1.0f / 180);
         o[0] = d[0] + even + even2 + even3 * 4.0f;
         o[1] = odd + (odd2 + odd3) * 2.0f;
         o[2] = even + even2 * 4.0f + even3 + d[7];
     }
 }
 
-/* Swap rows and columns of 8 x 8 values. */
-INLINE void IN_SET(transpose)(Vec *r)
-{
-    Vec pair[LANES], quad[LANES];
-#pragma GCC unroll 4
-    for (int i = 0; i < LANES; i += 2) {
-        pair[i] = SHUFFLE(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-        pair[i + 1] = SHUFFLE(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-    }
-#pragma GCC unroll 2
-    for (int i = 0; i < LANES; i += 4)
-#pragma GCC unroll 2
-        for (int j = 0; j < 2; j++) {
-            quad[i + 2 * j] = SHUFFLE(pair[i + j], pair[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-            quad[i + 2 * j + 1] = SHUFFLE(pair[i + j], pair[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-        }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        r[i] = SHUFFLE(quad[i], quad[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        r[i + 4] = SHUFFLE(quad[i], quad[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
-}
-
 /* `count` samples of a row of eight tiles; more may be set. */
-INLINE void IN_SET(load_row)(const int count, const float *row, const Spots *spots, Vec *samples)
+INLINE void IN_SET(load_row)(const int count, const float *row, const Spots *spots, Vector *samples)
 {
     const int32_t *at = spots->offset;
     const ptrdiff_t rate = spots->rate;
     if (rate == 1) {
 #pragma GCC unroll 8
         for (int l = 0; l < LANES; l++)
-            samples[l] = *(const Vec *)(row + at[l]);
-        IN_SET(transpose)(samples);
+            samples[l] = *(const Vector *)(row + at[l]);
+        transpose(samples);
         return;
     }
     switch (spots->together) {
     case 8:
 #pragma GCC unroll 8
         for (int j = 0; j < count; j++)
-            samples[j] = *(const Vec *)(row + at[0] + j * rate);
+            samples[j] = *(const Vector *)(row + at[0] + j * rate);
         return;
     case 4:
 #pragma GCC unroll 8
         for (int j = 0; j < count; j++) {
             const Four *low = (const Four *)(row + at[0] + j * rate), *high = (const Four *)(row + at[4] + j * rate);
-            samples[j] = (Vec)(Pairs){(*low)[0], (*low)[1], (*high)[0], (*high)[1]};
+            samples[j] = (Vector)(Pairs){(*low)[0], (*low)[1], (*high)[0], (*high)[1]};
         }
         return;
     case 2:
 #pragma GCC unroll 8
         for (int j = 0; j < count; j++) {
             const float *from = row + j * rate;
-            samples[j] = (Vec)(Pairs){*(const Pair *)(from + at[0]), *(const Pair *)(from + at[2]),
+            samples[j] = (Vector)(Pairs){*(const Pair *)(from + at[0]), *(const Pair *)(from + at[2]),
                                       *(const Pair *)(from + at[4]), *(const Pair *)(from + at[6])};
         }
         return;
@@ -232,29 +209,29 @@ INLINE void IN_SET(load_row)(const int count, const float *row, const Spots *spo
 #pragma GCC unroll 8
         for (int j = 0; j < count; j++) {
             const float *from = row + j * rate;
-            samples[j] = (Vec){from[at[0]], from[at[1]], from[at[2]], from[at[3]],
+            samples[j] = (Vector){from[at[0]], from[at[1]], from[at[2]], from[at[3]],
                                from[at[4]], from[at[5]], from[at[6]], from[at[7]]};
         }
     }
 }
 
 /* The first `count` samples of a row of eight tiles. */
-INLINE void IN_SET(store_row)(const int count, Vec *samples, float *row, const Spots *spots)
+INLINE void IN_SET(store_row)(const int count, Vector *samples, float *row, const Spots *spots)
 {
     const int32_t *at = spots->offset;
     const ptrdiff_t rate = spots->rate;
     if (rate == 1) {
-        IN_SET(transpose)(samples);
+        transpose(samples);
 #pragma GCC unroll 8
         for (int l = 0; l < LANES; l++)
-            *(Vec *)(row + at[l]) = samples[l];
+            *(Vector *)(row + at[l]) = samples[l];
         return;
     }
     switch (spots->together) {
     case 8:
 #pragma GCC unroll 8
         for (int j = 0; j < count; j++)
-            *(Vec *)(row + at[0] + j * rate) = samples[j];
+            *(Vector *)(row + at[0] + j * rate) = samples[j];
         return;
     case 4:
 #pragma GCC unroll 8
@@ -280,27 +257,27 @@ INLINE void IN_SET(store_row)(const int count, Vec *samples, float *row, const S
     }
 }
 
-INLINE void IN_SET(store_value)(Vec value, float *to)
+INLINE void IN_SET(store_value)(Vector value, float *to)
 {
-    *(Vec *)to = value;
+    *(Vector *)to = value;
     __builtin_prefetch(to + AHEAD, 1);
 }
 
 /* A transform of tiles of `side` samples a side to n x n values: `along` is the transform of a line. */
-INLINE void IN_SET(tiles)(const int m, const int side, void (*along)(const int, const Vec *, Vec *), const float *plane,
+INLINE void IN_SET(tiles)(const int m, const int side, void (*along)(const int, const Vector *, Vector *), const float *plane,
                           const Spots *spots, float *to, ptrdiff_t step)
 {
     const int n = m + 2;
-    Vec half[LANES][LANES];
+    Vector half[LANES][LANES];
 #pragma GCC unroll 1
     for (int i = 0; i < side; i++) {
-        Vec samples[LANES];
+        Vector samples[LANES];
         IN_SET(load_row)(side, plane + i * spots->line, spots, samples);
         along(m, samples, half[i]);
     }
 #pragma GCC unroll 1
     for (int j = 0; j < n; j++) {
-        Vec samples[LANES], values[LANES];
+        Vector samples[LANES], values[LANES];
 #pragma GCC unroll 8
         for (int i = 0; i < side; i++)
             samples[i] = half[i][j];
@@ -314,13 +291,13 @@ INLINE void IN_SET(tiles)(const int m, const int side, void (*along)(const int, 
 INLINE void IN_SET(output)(const int m, const float *from, ptrdiff_t step, float *plane, const Spots *spots)
 {
     const int n = m + 2;
-    Vec half[LANES][LANES];
+    Vector half[LANES][LANES];
 #pragma GCC unroll 1
     for (int j = 0; j < n; j++) {
-        Vec products[LANES], samples[LANES];
+        Vector products[LANES], samples[LANES];
 #pragma GCC unroll 8
         for (int i = 0; i < n; i++) {
-            products[i] = *(const Vec *)(from + (i * n + j) * step);
+            products[i] = *(const Vector *)(from + (i * n + j) * step);
             __builtin_prefetch(from + (i * n + j) * step + AHEAD);
         }
         IN_SET(output_line)(m, products, samples);
@@ -330,7 +307,7 @@ INLINE void IN_SET(output)(const int m, const float *from, ptrdiff_t step, float
     }
 #pragma GCC unroll 1
     for (int i = 0; i < m; i++) {
-        Vec samples[LANES] = {{0}};
+        Vector samples[LANES] = {{0}};
         IN_SET(output_line)(m, half[i], samples);
         IN_SET(store_row)(m, samples, plane + i * spots->line, spots);
     }
@@ -340,19 +317,19 @@ INLINE void IN_SET(filter)(const int m, const float *const *filters, const float
                            ptrdiff_t step)
 {
     const int n = m + 2;
-    Vec taps[TAPS], half[3][LANES];
+    Vector taps[TAPS], half[3][LANES];
 #pragma GCC unroll 8
     for (int l = 0; l < LANES; l++) {
-        taps[l] = *(const Vec *)filters[l];
+        taps[l] = *(const Vector *)filters[l];
         taps[TAPS - 1][l] = filters[l][TAPS - 1];
     }
-    IN_SET(transpose)(taps);
+    transpose(taps);
 #pragma GCC unroll 9
     for (int t = 0; t < TAPS; t++)
-        taps[t] *= *(const Vec *)factors;
+        taps[t] *= *(const Vector *)factors;
 #pragma GCC unroll 3
     for (int v = 0; v < 3; v++) {
-        Vec column[3];
+        Vector column[3];
 #pragma GCC unroll 3
         for (int u = 0; u < 3; u++)
             column[u] = turned ? taps[TAPS - 1 - 3 * u - v] : taps[3 * u + v];
@@ -360,8 +337,8 @@ INLINE void IN_SET(filter)(const int m, const float *const *filters, const float
     }
 #pragma GCC unroll 1
     for (int i = 0; i < n; i++) {
-        const Vec row[3] = {half[0][i], half[1][i], half[2][i]};
-        Vec values[LANES];
+        const Vector row[3] = {half[0][i], half[1][i], half[2][i]};
+        Vector values[LANES];
         IN_SET(filter_line)(m, row, values);
 #pragma GCC unroll 8
         for (int j = 0; j < n; j++)
@@ -372,13 +349,13 @@ INLINE void IN_SET(filter)(const int m, const float *const *filters, const float
 INLINE void IN_SET(filter_gradient)(const int m, const float *from, ptrdiff_t step, float *taps)
 {
     const int n = m + 2;
-    Vec half[3][LANES];
+    Vector half[3][LANES];
 #pragma GCC unroll 1
     for (int j = 0; j < n; j++) {
-        Vec products[LANES], column[3];
+        Vector products[LANES], column[3];
 #pragma GCC unroll 8
         for (int i = 0; i < n; i++) {
-            products[i] = *(const Vec *)(from + (i * n + j) * step);
+            products[i] = *(const Vector *)(from + (i * n + j) * step);
             __builtin_prefetch(from + (i * n + j) * step + AHEAD);
         }
         IN_SET(filter_gradient_line)(m, products, column);
@@ -386,14 +363,14 @@ INLINE void IN_SET(filter_gradient)(const int m, const float *from, ptrdiff_t st
         for (int u = 0; u < 3; u++)
             half[u][j] = column[u];
     }
-    Vec made[TAPS];
+    Vector made[TAPS];
 #pragma GCC unroll 3
     for (int u = 0; u < 3; u++)
         IN_SET(filter_gradient_line)(m, half[u], made + 3 * u);
-    IN_SET(transpose)(made);
+    transpose(made);
 #pragma GCC unroll 8
     for (int l = 0; l < LANES; l++) {
-        *(Vec *)(taps + TAPS * l) = made[l];
+        *(Vector *)(taps + TAPS * l) = made[l];
         taps[TAPS * l + TAPS - 1] = made[TAPS - 1][l];
     }
 }

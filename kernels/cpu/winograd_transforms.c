@@ -1,9 +1,5 @@
 #include "winograd_transforms.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
-typedef float Vec __attribute__((vector_size(32), aligned(4), may_alias));
-
 /* Floats between a value and what is fetched meanwhile: each value has a stream of its own, more than the hardware follows. */
 enum { AHEAD = 16 };
 
@@ -11,13 +7,6 @@ enum { AHEAD = 16 };
 typedef double Pair __attribute__((aligned(4), may_alias));
 typedef double Four __attribute__((vector_size(16), aligned(4), may_alias));
 typedef double Pairs __attribute__((vector_size(32), aligned(4), may_alias));
-
-#if defined(__clang__) || __GNUC__ >= 12
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-typedef int32_t Places __attribute__((vector_size(32)));
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (Places){__VA_ARGS__})
-#endif
 
 #define IN_SET(name) name##_plain
 #include "winograd_lanes.h"

@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LANES = 8, TAPS = 9 };
+#include "vectors.h"
+
+enum { TAPS = 9 };
 
 /* Where eight tiles lie in a plane: sample (i, j) of a tile at offset[lane] + i line + j rate. At rate 1 eight floats of
  * each row are read or written, lane after lane. Otherwise tiles may lie side by side, `together` at a time (1, 2, 4 or 8),

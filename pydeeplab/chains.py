@@ -117,19 +117,19 @@ class Chain(Merged):
         self._affine = _Affine([n.layer for n in nodes if n.layer.type in AFFINE], self.tops[0].dtype)
         self._shapes: list[tuple[int, ...]] | None = None
 
-    def prepare(self) -> bool:
-        """Reshape if a bottom's shape has changed; returns whether."""
-        changed = self._shapes != [blob.shape for blob in self.bottoms]
-        if changed:
+    def prepare(self) -> None:
+        """Reshape if a bottom's shape has changed."""
+        shapes = [blob.shape for blob in self.bottoms]
+        if self._shapes != shapes:
+            self._shapes = None  # an error leaves the nodes at different shapes
             for node in self.nodes:
                 node.reshape()
-            self._shapes = [blob.shape for blob in self.bottoms]
-        return changed
+            self._shapes = shapes
 
     def forward(self) -> None:
         """Compute the last top from the first bottoms."""
+        self.prepare()
         try:
-            self.prepare()
             self._compute(self.bottoms, self.tops[0])
         except Exception as error:
             reraise(error, self.layer)

@@ -46,7 +46,7 @@ class Order:
         """Have two steps run at once, with all that each already runs with, unless something has to run between."""
         joined, above = self._unit[first] | self._unit[second], self._before[first] | self._before[second]
         if above & joined:
-            return self._unit[first] == self._unit[second]
+            return False
         for i, unit in enumerate(self._unit):
             if unit & joined:
                 self._unit[i], self._before[i] = joined, above

@@ -39,7 +39,7 @@ class Lockstep(Merged):
         self.tops = [blob for part in parts for blob in part.tops]
         self.within = [blob for part in parts for blob in part.within]
         self._turns: list[list[ConvolutionChain]] = []
-        self._parameters: list[tuple[int, ...]] = []
+        self._state: list[Hashable] = []
 
     @property
     def name(self) -> str:
@@ -68,22 +68,16 @@ class Lockstep(Merged):
 
     def forward(self) -> None:
         """Compute the tops from the bottoms."""
-        changed = [_prepare(part) for part in self._parts]
-        parameters = [_parameters(part) for part in self._parts]
-        if any(changed) or parameters != self._parameters:
-            self._turns, self._parameters = _turns(self._parts), parameters
+        state: list[Hashable] = [(_parameters(p), *(blob.shape for blob in p.bottoms)) for p in self._parts]
+        for part in self._parts:
+            part.prepare()
+        if state != self._state:
+            self._turns, self._state = _turns(self._parts), state
         for leader, *others in self._turns:
             if others:
                 _run_together([leader, *others])
             else:
                 leader.forward()
-
-
-def _prepare(part: ConvolutionChain) -> bool:
-    try:
-        return part.prepare()
-    except Exception as error:
-        reraise(error, part.layer)
 
 
 def _run_together(turn: Sequence[ConvolutionChain]) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,15 @@ def test_two_processes_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             assert all(0 < seconds < 60 for seconds in worker.seconds + worker.cpu_seconds)
         assert first.facts["peak_mib"] >= first.facts["running_peak_mib"] > first.facts["imported_mib"] > 10
         assert set(first.facts["versions"]) == {"numpy", "scipy"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are pinned and measured by Linux's means")
+def test_one_thread_is_one_whatever_the_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parent.parent)
+    prepare_crf(CRF, tmp_path)
+    with Worker(ALONE, replace(CRF, threads=2), tmp_path) as worker:
+        worker.run()
+        assert worker.cpu_seconds[0] < 1.3 * worker.seconds[0]
 
 
 def test_a_burden_works_until_it_is_lifted() -> None:

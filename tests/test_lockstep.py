@@ -259,6 +259,41 @@ def test_errors_name_the_layer_that_has_them() -> None:
         net.forward()
 
 
+def test_an_error_does_not_last() -> None:
+    """When the second picture is refused the first has its new shape already."""
+    convolutions = [
+        layer(
+            "Convolution",
+            name,
+            bottom,
+            name,
+            'convolution_param { num_output: 16 kernel_size: 5 weight_filler { type: "msra" } }',
+            "w b",
+        )
+        for name, bottom in (("a", "x"), ("b", "y"))
+    ]
+    text = source() + source("y") + "".join(convolutions)
+    full, net = build(text, keep="all"), build(text)
+    net.share_with(full)
+
+    def resize(x: tuple[int, int], y: tuple[int, int]) -> None:
+        for each in (full, net):
+            each.blobs["x"].reshape(1, 6, *x)
+            each.blobs["y"].reshape(1, 6, *y)
+
+    resize((40, 40), (40, 40))
+    net.forward()
+    resize((10, 40), (2, 40))
+    with pytest.raises(ShapeError, match="layer 'b'") as caught:
+        net.forward()
+    assert str(caught.value).count("layer '") == 1
+    resize((10, 40), (40, 40))
+    images = {name: np.random.default_rng(0).standard_normal(net.blobs[name].shape).astype(np.float32) for name in "xy"}
+    expected = full.forward(**images)
+    for name, values in net.forward(**images).items():
+        np.testing.assert_allclose(values, expected[name], atol=1e-5)
+
+
 @pytest.mark.parametrize("backend", ["reference", "cuda-emulation"])
 def test_other_backends_run_one_after_the_other(backend: str) -> None:
     need_backend(backend)

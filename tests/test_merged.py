@@ -134,6 +134,25 @@ def test_an_error_does_not_mix_up_memory() -> None:
         np.testing.assert_array_equal(lean.forward(x=x, y=y)["u"], expected)
 
 
+def test_an_error_of_a_later_layer_does_not_last() -> None:
+    """The convolution has its new shape already when the sum is refused."""
+    layers = [input_text().replace('"x"', '"y"'), convolution("c", "x", "c"), total("c", "y")]
+    full, lean = pair(layers)
+    x = np.random.default_rng(0).standard_normal(SIZE).astype(np.float32)
+    made = full.blobs["c"].shape
+    for net in (full, lean):
+        net.blobs["y"].reshape(*made)
+    y = np.random.default_rng(1).standard_normal(made).astype(np.float32)
+    expected = full.forward(x=x, y=y)["sum"]
+    np.testing.assert_allclose(lean.forward(x=x, y=y)["sum"], expected, atol=1e-5)
+    lean.blobs["x"].reshape(1, SIZE[1], 30, 30)
+    with pytest.raises(ShapeError, match="layer 'add'") as caught:
+        lean.forward()
+    assert str(caught.value).count("layer '") == 1
+    lean.blobs["x"].reshape(*SIZE)
+    np.testing.assert_allclose(lean.forward(x=x, y=y)["sum"], expected, atol=1e-5)
+
+
 def test_a_term_that_others_read_is_not_overwritten() -> None:
     layers = [
         power("p", "x", "a"),

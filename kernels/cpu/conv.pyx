@@ -3,30 +3,15 @@
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
 include "blas.pxi"
+include "window.pxi"
 
 cdef extern from "conv_window.h" nogil:
-    int MAX_AXES
-
-    ctypedef struct Window:
-        int axes
-        ptrdiff_t image[8]
-        ptrdiff_t out[8]
-        ptrdiff_t kernel[8]
-        ptrdiff_t stride[8]
-        ptrdiff_t pad[8]
-        ptrdiff_t dilation[8]
-        ptrdiff_t pixels
-        ptrdiff_t positions
-        ptrdiff_t taps
-        int single
-
     ctypedef struct Part:
         ptrdiff_t row_begin
         ptrdiff_t row_end
         ptrdiff_t begin
         ptrdiff_t end
 
-    void window_finish(Window *window)
     void im2col_threads(const Window *window, ptrdiff_t channels, const float *image, float *columns)
     void col2im_threads(const Window *window, ptrdiff_t channels, const float *columns, float *image)
 

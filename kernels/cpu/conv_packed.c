@@ -27,7 +27,7 @@ static Packed packed(const Pictures *pictures)
     p.outputs = pictures->outputs / p.groups;
     p.channels = pictures->channels / p.groups;
     p.depth = p.channels * pictures->all->window.taps;
-    p.blocks = over(p.outputs, BLOCK);
+    p.blocks = parts_of(p.outputs, BLOCK);
     p.block_step = p.depth * BLOCK;
     p.panel_step = (least(DEPTH, p.depth) + 1) * PANEL;
     p.strip = widest_strip(pictures, PANEL,
@@ -57,7 +57,7 @@ static void pack_columns(const Packed *p, const Window *window, const float *ima
                          ptrdiff_t begin, ptrdiff_t end, float *columns)
 {
     float line[WIDEST * PANEL];
-    const ptrdiff_t panels = over(end - begin, PANEL);
+    const ptrdiff_t panels = parts_of(end - begin, PANEL);
     for (ptrdiff_t t = 0; t < count; t++) {
         const float *from = columns_line(window, image, k + t, begin, end, panels * PANEL, line);
         for (ptrdiff_t q = 0; q < panels; q++)
@@ -71,7 +71,7 @@ static void make_strip(const Packed *p, PanelProduct multiply, const Strip *stri
 {
     const Picture *picture = strip->picture;
     const ptrdiff_t positions = picture->window.positions, begin = strip->begin, end = strip->end;
-    const ptrdiff_t group = strip->part % p->groups, panels = over(end - begin, PANEL), step = p->blocks * BLOCK * PANEL;
+    const ptrdiff_t group = strip->part % p->groups, panels = parts_of(end - begin, PANEL), step = p->blocks * BLOCK * PANEL;
     const float *image = picture->x + strip->part * p->channels * picture->window.pixels;
     float *columns = own, *sums = own + columns_size(p);
     weights += group * p->blocks * p->block_step;

@@ -2,9 +2,9 @@
 
 #include <omp.h>
 
-#include "conv_strip.h"
+#include "scratch.h"
 
-static ptrdiff_t units_of(const Picture *picture, ptrdiff_t unit) { return over(picture->window.positions, unit); }
+static ptrdiff_t units_of(const Picture *picture, ptrdiff_t unit) { return parts_of(picture->window.positions, unit); }
 
 Queue queue_strips(const Pictures *pictures, ptrdiff_t parts, ptrdiff_t unit, ptrdiff_t widest)
 {
@@ -25,7 +25,7 @@ static int take(Queue *queue, Strip *strip)
         first -= picture->batch * queue->parts * units;
         units = units_of(++picture, queue->unit);
     }
-    const ptrdiff_t begin = first % units, fair = over(left, omp_get_num_threads());
+    const ptrdiff_t begin = first % units, fair = parts_of(left, omp_get_num_threads());
     const ptrdiff_t count = least(units - begin, least(queue->widest, fair));
     queue->taken += count;
     *strip = (Strip){picture, first / units, begin * queue->unit,

@@ -36,12 +36,12 @@ static Plan make_plan(const Pictures *pictures)
     const Window *window = &pictures->all->window;
     Plan p = {.channels = pictures->channels / pictures->groups};
     p.depth = p.channels * window->taps;
-    p.half = most(1, over(p.depth, 2));
-    p.blocks = over(outputs, over(PRODUCTS * p.half * over(outputs, 2), MOST_FACTORS) * 2 * BLOCK);
+    p.half = most(1, parts_of(p.depth, 2));
+    p.blocks = parts_of(outputs, parts_of(PRODUCTS * p.half * parts_of(outputs, 2), MOST_FACTORS) * 2 * BLOCK);
     p.outputs = 2 * p.blocks * BLOCK;
     p.kept = p.half <= TERMS ? least(BLOCKS_AT_ONCE, p.blocks) : p.blocks;
     p.strip = widest_strip(pictures, PAIR, window->single ? NARROW_PAIRS : WIDEST_PAIRS);
-    p.block_step = over(p.half * BLOCK, LANES) * LANES;
+    p.block_step = parts_of(p.half * BLOCK, LANES) * LANES;
     p.factor_step = p.blocks * p.block_step;
     p.panel_step = (least(TERMS, p.half) + 1) * PANEL;
     p.column_step = p.strip * p.panel_step;
@@ -106,7 +106,7 @@ static const float *term_line(const Plan *p, const Strip *strip, const float *im
 {
     static const float nothing[WIDEST_PAIRS * PAIR];
     return term < p->depth ? columns_line(&strip->picture->window, image, term, strip->begin, strip->end,
-                                          over(strip->end - strip->begin, PAIR) * PAIR, line)
+                                          parts_of(strip->end - strip->begin, PAIR) * PAIR, line)
                            : nothing;
 }
 
@@ -116,7 +116,7 @@ static void pack_columns(const Plan *p, const Strip *strip, const float *image, 
     float upper[WIDEST_PAIRS * PAIR], lower[WIDEST_PAIRS * PAIR];
     for (ptrdiff_t t = k; t < k + count; t++, columns += PANEL)
         spread_columns(term_line(p, strip, image, t, upper), term_line(p, strip, image, t + p->half, lower),
-                    over(strip->end - strip->begin, PAIR), columns, p->panel_step, p->column_step);
+                    parts_of(strip->end - strip->begin, PAIR), columns, p->panel_step, p->column_step);
 }
 
 /* All products over terms k..k + count of `some` blocks from `first` on; two of them are for the lower half alone. */
@@ -152,7 +152,7 @@ static void store_products(const Plan *p, const Strip *strip, Epilogue epilogue,
     float upper[WIDEST_PAIRS * PAIR], lower[WIDEST_PAIRS * PAIR];
     for (ptrdiff_t r = 0; r < some * BLOCK; r++) {
         const ptrdiff_t output = first * BLOCK + r, second = output + p->blocks * BLOCK;
-        sum_products(products + r * PANEL, p->made_step, p->product_step, over(strip->end - strip->begin, PAIR), upper, lower);
+        sum_products(products + r * PANEL, p->made_step, p->product_step, parts_of(strip->end - strip->begin, PAIR), upper, lower);
         if (output < p->outputs)
             store_output(strip, epilogue, range, output, upper);
         if (second < p->outputs)
@@ -165,7 +165,7 @@ static void make_strip(const Plan *p, PanelProduct multiply, const Strip *strip,
                        const float *weights, Epilogue epilogue, float *columns)
 {
     float *products = columns + PRODUCTS * p->column_step;
-    const ptrdiff_t pairs = over(strip->end - strip->begin, PAIR);
+    const ptrdiff_t pairs = parts_of(strip->end - strip->begin, PAIR);
     for (ptrdiff_t first = 0; first < p->blocks; first += p->kept) {
         const ptrdiff_t some = least(p->kept, p->blocks - first);
         for (ptrdiff_t k = 0; k < p->half; k += TERMS) {
@@ -210,7 +210,7 @@ void conv_forward_strassen(const Pictures *pictures, const float *w, int adjoint
         for (ptrdiff_t begin = 0; begin < outputs; begin += range) {
             p.first = group * outputs + begin;
             p.outputs = least(range, outputs - begin);
-            p.lower = over(p.outputs, BLOCK) - p.blocks;
+            p.lower = parts_of(p.outputs, BLOCK) - p.blocks;
             make_range(&p, pictures, w, adjoint, epilogue, scratch);
         }
 }

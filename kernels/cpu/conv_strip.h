@@ -4,16 +4,13 @@
 
 #include "conv_pictures.h"
 #include "gemm_tile.h"
+#include "scratch.h"
 #include "vectors.h"
 
 enum {
     WIDEST = 16,        /* panels of a strip */
     TERMS_AT_ONCE = 64, /* of a block of weights */
 };
-
-static inline ptrdiff_t over(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
-static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
 /* The weights of `outputs` outputs of a group, and what they are multiplied by, 1 where that is NULL. */
 typedef struct {

@@ -5,13 +5,10 @@
 #include <omp.h>
 
 #include "conv_engines.h"
+#include "scratch.h"
 
 #define TILE ((ptrdiff_t)16)
 #define WEIGHT_STRIP ((ptrdiff_t)1024) /* positions summed by one product */
-
-static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-static inline ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-static inline ptrdiff_t over(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
 
 /* Threads that the scratch can feed when each wants at least `smallest` floats. */
 static int threads_for(ptrdiff_t size, ptrdiff_t smallest)
@@ -23,14 +20,14 @@ static int threads_for(ptrdiff_t size, ptrdiff_t smallest)
  * pieces keep all threads busy to the end. */
 static ptrdiff_t piece_of(ptrdiff_t total, ptrdiff_t limit, ptrdiff_t others, int threads)
 {
-    ptrdiff_t pieces = over(total, least(total, limit));
-    const ptrdiff_t last = least(pieces + threads, over(total, TILE));
+    ptrdiff_t pieces = parts_of(total, least(total, limit));
+    const ptrdiff_t last = least(pieces + threads, parts_of(total, TILE));
     for (ptrdiff_t p = pieces; p <= last; p++)
         if (others * p % threads == 0) {
             pieces = p;
             break;
         }
-    const ptrdiff_t size = over(over(total, pieces), TILE) * TILE;
+    const ptrdiff_t size = parts_of(parts_of(total, pieces), TILE) * TILE;
     return least(size, limit);
 }
 
@@ -44,7 +41,7 @@ void conv_forward_strips(const Convolution *conv, const float *x, const float *w
     const ptrdiff_t k = channels * window->taps, products = conv->batch * conv->groups;
     const int threads = window->single ? omp_get_max_threads() : threads_for(size, TILE * k);
     const ptrdiff_t limit = window->single ? n : in_tiles(size / threads / k);
-    const ptrdiff_t strip = piece_of(n, limit, products, threads), strips = over(n, strip);
+    const ptrdiff_t strip = piece_of(n, limit, products, threads), strips = parts_of(n, strip);
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (ptrdiff_t unit = 0; unit < products * strips; unit++) {
         const ptrdiff_t image_group = unit / strips, group = image_group % conv->groups;
@@ -81,9 +78,9 @@ void conv_backward_data_strips(const Convolution *conv, const float *dy, const f
     while (blocks < channels && (products * blocks < threads || (products * blocks % threads && blocks < 2 * threads)))
         blocks++;
     if (!window->single)
-        blocks = most(blocks, over(channels, most(share / (TILE * taps), 1)));
-    const ptrdiff_t block = over(channels, blocks);
-    blocks = over(channels, block);
+        blocks = most(blocks, parts_of(channels, most(share / (TILE * taps), 1)));
+    const ptrdiff_t block = parts_of(channels, blocks);
+    blocks = parts_of(channels, block);
     const ptrdiff_t strip = window->single ? n : least(n, in_tiles(share / (block * taps)));
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (ptrdiff_t unit = 0; unit < products * blocks; unit++) {
@@ -120,7 +117,7 @@ void conv_backward_weights_strips(const Convolution *conv, const float *x, const
     const ptrdiff_t share = size / threads;
     /* Threads split the taps, so that none adds to another's weights. */
     const ptrdiff_t limit = window->single ? k : in_tiles(share / strip);
-    const ptrdiff_t block = piece_of(k, limit, conv->groups, threads), blocks = over(k, block);
+    const ptrdiff_t block = piece_of(k, limit, conv->groups, threads), blocks = parts_of(k, block);
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (ptrdiff_t unit = 0; unit < conv->groups * blocks; unit++) {
         const ptrdiff_t group = unit / blocks, first = unit % blocks * block, rows = least(block, k - first);

@@ -7,7 +7,6 @@
 
 #include "crf_beliefs.h"
 #include "crf_shares.h"
-#include "parallel.h"
 #include "simd.h"
 
 /* Numbers a strip's vertices as met; met[i] is the vertex of row i. place[] is -1 before and after. */

@@ -1,16 +1,6 @@
 """The gradient of a convolution's weights as one product over the pixels of all images."""
 
-cdef extern from "conv_window.h" nogil:
-    ctypedef struct Window:
-        int axes
-        ptrdiff_t image[8]
-        ptrdiff_t out[8]
-        ptrdiff_t kernel[8]
-        ptrdiff_t stride[8]
-        ptrdiff_t pad[8]
-        ptrdiff_t dilation[8]
-
-    void window_finish(Window *window)
+include "window.pxi"
 
 cdef extern from "product.h" nogil:
     ctypedef struct Product:

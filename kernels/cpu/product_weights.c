@@ -57,7 +57,8 @@ static Plan make_plan(const Product *p, const float *columns, const float *pixel
     plan.products = plan.halves ? PRODUCTS : 1;
     /* Rows of the left factor may be left out where their tap lies outside of the map for a whole chunk: few whole lines. */
     const ptrdiff_t terms = plan.parts * (plan.left.window && w->taps > 1 ? DEPTH : TERMS);
-    const ptrdiff_t unit = plan.left.window && plan.width <= terms ? plan.width : 1, units = most(1, plan.pixels / unit);
+    const ptrdiff_t unit = plan.left.window && plan.width <= terms ? most(plan.width, 1) : 1;
+    const ptrdiff_t units = most(1, plan.pixels / unit);
     plan.chunks_of_image = parts_of(units, terms / unit);
     plan.chunks = plan.batch * plan.chunks_of_image;
     plan.part = parts_of(parts_of(units, plan.chunks_of_image) * unit, plan.parts);

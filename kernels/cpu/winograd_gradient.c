@@ -55,7 +55,7 @@ static ptrdiff_t lay_out(Gradient *g, float *memory)
 static Gradient smallest(const Winograd *problem, float *memory)
 {
     Gradient g = {.problem = problem, .lines = lines_in(problem, memory), .rows = problem->batch * problem->y.tiles};
-    g.segment = least(most(RUN / problem->x.tiles, 1), g.rows);
+    g.segment = least(most(RUN / most(problem->x.tiles, 1), 1), g.rows);
     g.rows_at_once = g.segment;
     g.outputs_at_once = least(OUTPUTS_STEP, problem->outputs);
     return g;

@@ -107,16 +107,16 @@ static void grow_both(Plan *plan, ptrdiff_t outputs, ptrdiff_t tiles, ptrdiff_t 
     grow(plan, &plan->tiles_at_once, 1, least(tiles, plan->rows.tiles), size);
 }
 
-/* Fewer tiles at once where that leaves fewer panels unfilled. */
-static void fill_panels(Plan *plan)
+/* Fewer tiles at once where that leaves fewer panels unfilled and fits: with pictures of several widths, parts may have
+ * more rows then. */
+static void fill_panels(Plan *plan, ptrdiff_t size)
 {
     const ptrdiff_t most_tiles = plan->tiles_at_once;
     ptrdiff_t best = most_tiles;
     cut(plan, 0);
     for (ptrdiff_t fewer = most_tiles, panels = plan->all_panels; 2 * fewer >= most_tiles; fewer--) {
         plan->tiles_at_once = fewer;
-        cut(plan, 0);
-        if (plan->all_panels < panels) {
+        if (lay_out(plan, NULL) <= size && plan->all_panels < panels) {
             panels = plan->all_panels;
             best = fewer;
         }
@@ -144,7 +144,7 @@ static ptrdiff_t keep_filters_for(Plan *plan, int alone, ptrdiff_t tiles, ptrdif
 {
     plan->alone = alone;
     grow_both(plan, plan->outputs, tiles, size);
-    fill_panels(plan);
+    fill_panels(plan, size);
     return lay_out(plan, NULL) <= size && plan->outputs_at_once == plan->outputs ? plan->all_panels : NEVER;
 }
 
@@ -174,7 +174,7 @@ static void choose_parts(Plan *plan, ptrdiff_t size)
         else
             grow_both(plan, MANY_OUTPUTS, tiles, size);
     }
-    fill_panels(plan);
+    fill_panels(plan, size);
 }
 
 Plan winograd_plan(Batch *batches, ptrdiff_t count, float *scratch, ptrdiff_t size)

@@ -64,10 +64,10 @@ def _listed(row: Kernel, several: Sequence[int], values: Sequence[Any]) -> list[
         if value is None and getattr(argument, "optional", False):
             continue
         if not isinstance(value, (list, tuple)) or not value:
-            raise ShapeError(f"kernel {row.name}: {argument.name} must be a list of one array or more, one a picture")
+            raise ShapeError(f"kernel {row.name}: {argument.name} must be a list of arrays, one for each picture")
         count = count or len(value)
         if len(value) != count:
-            raise ShapeError(f"kernel {row.name}: {argument.name} has {len(value)} pictures, an earlier one {count}")
+            raise ShapeError(f"kernel {row.name}: {argument.name} has {len(value)} pictures, another one {count}")
     for i in several:
         given[i] = [None] * (count or 0) if values[i] is None else list(values[i])
     return given
@@ -93,7 +93,7 @@ def _checker(kernel: str, argument: Array, dtypes: tuple[np.dtype[Any], ...]) ->
         else:
             for symbol, size in zip(dims, value.shape, strict=True):
                 if bound.setdefault(symbol, size) != size:
-                    problem = f"has shape {value.shape}, but {symbol} is {bound[symbol]} in an earlier one"
+                    problem = f"has shape {value.shape}, but {symbol} is {bound[symbol]} in another one"
         if problem:
             place = "" if picture is None else f"[{picture}]"
             raise ShapeError(f"kernel {kernel}: {argument.name}{place} {problem}")

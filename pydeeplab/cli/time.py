@@ -76,7 +76,7 @@ _SHORT = 0.0005
 
 @dataclass
 class _Part:
-    """A layer that shares its weights with the one it ran together with."""
+    """What the layer of one part of a step did."""
 
     layer: str
     shape: tuple[int, ...]
@@ -95,6 +95,7 @@ class _Timing:
     """The share of a run of one layer, or of several that were merged: the first's type, those of the others, and those
     that ran together with it, in the same way each."""
 
+    name: str
     layers: list[str]
     type: str
     merged: list[str]
@@ -107,15 +108,11 @@ class _Timing:
     forward: list[float] = field(default_factory=list)
     backward: list[float] = field(default_factory=list)
 
-    @property
-    def name(self) -> str:
-        """The names of all layers."""
-        return "+".join(self.layers)
-
 
 def _timing(step: Any) -> _Timing:
     first, *others = (_Part.of(part) for part in step.parts)
     return _Timing(
+        step.name,
         [node.name for node in step.nodes],
         step.layer.type,
         [node.layer.type for node in step.parts[0].nodes[1:]],
@@ -230,7 +227,7 @@ def _memory(net: Net) -> str:
 def _document(timings: list[_Timing], rates: Rates, net: Net, engine: str) -> dict[str, Any]:
     total = sum(_mean_ms(t.forward) for t in timings)
     rows = [
-        {"name": t.name, **asdict(t)}
+        asdict(t)
         | {"forward": _mean_ms(t.forward), "backward": _mean_ms(t.backward)}
         | {"share_of_peak": _share_of_peak(t, total, rates)}
         for t in timings

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_columns import Array, ColumnsEngine
-from pydeeplab.layers._convolution_problem import Epilogue, Picture, Problem
+from pydeeplab.layers._convolution_problem import Epilogue, Picture, Problem, filled
 from pydeeplab.threads import get_num_threads
 
 __all__ = ["PackedEngine", "StrassenEngine", "adjoint", "strassen_share"]
@@ -42,10 +42,6 @@ def adjoint(problem: Problem) -> Problem | None:
     return Problem(replace(window, pad=pad), problem.batch, *sizes)
 
 
-def _filled(count: int, step: int) -> int:
-    return math.ceil(count / step) * step
-
-
 def _sizes(problem: Problem) -> tuple[int, int, int]:
     """Outputs and terms of a group, and positions of an image."""
     each = problem.channels // problem.group * problem.window.taps
@@ -72,8 +68,8 @@ def strassen_share(problem: Problem) -> float:
     """
     outputs, depth, positions = _sizes(problem)
     ranges = _ranges(problem)
-    whole = _filled(outputs, BLOCK) * depth * _filled(positions, PANEL)
-    halves = _filled(outputs, 2 * BLOCK) * _filled(depth, 2) * _filled(positions, 2 * PANEL) // 8
+    whole = filled(outputs, BLOCK) * depth * filled(positions, PANEL)
+    halves = filled(outputs, 2 * BLOCK) * filled(depth, 2) * filled(positions, 2 * PANEL) // 8
     return _cost(problem, 7 * halves, 17 * ranges, 12 * ranges, 22, 51) / _cost(problem, whole, 14, 15, 15, 36)
 
 
@@ -89,7 +85,7 @@ class PackedEngine(ColumnsEngine):
     def _room_of(self, problem: Problem) -> int:
         """Enough scratch for pictures of any size."""
         outputs, depth, _ = _sizes(problem)
-        outputs = _filled(outputs, BLOCK)
+        outputs = filled(outputs, BLOCK)
         strip = PANEL * max(4, min(16, STRIP_PRODUCTS // (outputs * PANEL)))
         return problem.group * outputs * depth + get_num_threads() * strip * (min(depth, DEPTH) + 1 + outputs)
 
@@ -125,4 +121,4 @@ class StrassenEngine(PackedEngine):
         kept = min(blocks, HALF_BLOCKS) if half <= HALF_DEPTH else blocks
         panels = HALF_PANELS // 2 if problem.window.single else HALF_PANELS
         thread = panels * PANEL * (min(half, HALF_DEPTH) + 1 + BLOCK * kept)
-        return 7 * (blocks * _filled(half * BLOCK, 8) + get_num_threads() * thread)
+        return 7 * (blocks * filled(half * BLOCK, 8) + get_num_threads() * thread)

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from pydeeplab.layers.window import Window
 
-__all__ = ["Epilogue", "Picture", "Problem"]
+__all__ = ["Epilogue", "Picture", "Problem", "filled"]
+
+
+def filled(count: int, step: int) -> int:
+    """The smallest multiple of ``step`` that is not below ``count``."""
+    return math.ceil(count / step) * step
 
 
 @dataclass(frozen=True)

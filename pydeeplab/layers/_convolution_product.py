@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydeeplab.layer import Layer
 from pydeeplab.layers._convolution_columns import Array, ColumnsEngine
-from pydeeplab.layers._convolution_problem import Problem
+from pydeeplab.layers._convolution_problem import Problem, filled
 from pydeeplab.layers._convolution_shift import cut_axis
 from pydeeplab.threads import get_num_threads
 
@@ -48,10 +48,6 @@ def _may_turn(problem: Problem) -> bool:
     return window.taps > 1 and window.stride == (1, 1) and all(p <= r for p, r in zip(window.pad, reach, strict=True))
 
 
-def _filled(count: int, step: int) -> int:
-    return math.ceil(count / step) * step
-
-
 def _factors(problem: Problem, product: Product) -> tuple[int, int, int]:
     """Rows seen through windows, rows that are pixels, terms of an image."""
     taps = problem.window.taps
@@ -74,7 +70,7 @@ def product_cost(problem: Problem, product: Product) -> float:
     """What the gradient costs, in multiply-adds of a large matrix product."""
     seen, plain, pixels = _factors(problem, product)
     parts = 2 if product.halves else 1
-    rows, columns = _filled(min(seen, plain), parts * BLOCK), _filled(max(seen, plain), parts * PANEL)
+    rows, columns = filled(min(seen, plain), parts * BLOCK), filled(max(seen, plain), parts * PANEL)
     multiply_adds = rows * columns * (7 / 8 if product.halves else _used(problem, product))
     packed = (seen + plain) * (HALVED_COST if product.halves else PACKED_COST)
     gathered = 0 if problem.window.single else seen * GATHERED_COST

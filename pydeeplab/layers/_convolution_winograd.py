@@ -102,18 +102,17 @@ class WinogradEngine(ColumnsEngine):
     def companions(self, engines: Sequence[ColumnsEngine]) -> list[ColumnsEngine]:
         return [e for e in engines if isinstance(e, WinogradEngine) and e._tile == self._tile]
 
-    def _grid(self, out: tuple[int, ...]) -> tuple[int, int, int]:
-        """Rows and columns of tiles of an image, and room for a line of samples."""
-        rates = self._problem.window.dilation
-        rows, columns = (count_tiles(n, r, self._tile) for n, r in zip(out, rates, strict=True))
-        return rows, columns, self._tile * columns + 2 * min(rates[1], out[1]) + 16
+    def _grid(self, out: tuple[int, ...]) -> tuple[int, int]:
+        """Rows and columns of tiles of an image."""
+        rows, columns = (count_tiles(n, r, self._tile) for n, r in zip(out, self._problem.window.dilation, strict=True))
+        return rows, columns
 
     def _scratch(self, maps: Sequence[tuple[int, tuple[int, ...]]], inputs: int, outputs: int) -> NDArray[Any]:
         """All tiles of the maps (batch, size) and some filters if they fit into `SCRATCH_ELEMENTS`; at least the widest
         row of tiles and a block."""
         values, grids = (self._tile + 2) ** 2, [(batch, *self._grid(out)) for batch, out in maps]
-        line = max(line for *_, line in grids)
-        tables = sum(4 * batch * rows + rows + columns + 2 * PANEL for batch, rows, columns, _ in grids)
+        line = max(out[1] for _, out in maps) + (self._tile + 1) * self._problem.window.dilation[1] + 8
+        tables = sum(4 * batch * rows + rows + columns + 2 * PANEL for batch, rows, columns in grids)
 
         def room(rows: int, tiles: int, outputs_at_once: int) -> int:
             tiles, made = tiles + PANEL, outputs_at_once + 2 * BLOCK
@@ -122,9 +121,9 @@ class WinogradEngine(ColumnsEngine):
                 get_num_threads() * desk + tables + values * (tiles * (inputs + 1 + made) + (inputs + 4) * made) + 512
             )
 
-        least = room(1, max(columns for _, _, columns, _ in grids), BLOCK)
-        all_rows = sum(batch * rows for batch, rows, _, _ in grids)
-        all_tiles = sum(batch * rows * columns for batch, rows, columns, _ in grids)
+        least = room(1, max(columns for *_, columns in grids), BLOCK)
+        all_rows = sum(batch * rows for batch, rows, _ in grids)
+        all_tiles = sum(batch * rows * columns for batch, rows, columns in grids)
         return self._workspace.get(
             max(least, min(SCRATCH_ELEMENTS, room(all_rows, all_tiles, min(outputs, OUTPUTS_AT_ONCE))))
         )
@@ -144,7 +143,8 @@ class WinogradEngine(ColumnsEngine):
     def _gradient_scratch(self) -> NDArray[Any]:
         """All tiles and products if they fit into `SCRATCH_ELEMENTS`, at least one segment and a few outputs."""
         p, values = self._problem, (self._tile + 2) ** 2
-        rows, columns, line = self._grid(p.positions)
+        rows, columns = self._grid(p.positions)
+        line = self._tile * columns + 2 * min(p.window.dilation[1], p.positions[1]) + 16
         segment = min(max(RUN // columns, 1), p.batch * rows)
         planes = get_num_threads() * LANES * (segment * 2 * (self._tile + 1) * line + 4 * LANES)
         tables = 2 * (rows + columns + p.image[1] + p.positions[1]) + 512

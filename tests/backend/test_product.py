@@ -80,6 +80,17 @@ def test_the_number_of_threads_does_not_change_the_result(tmp_path: Path) -> Non
     np.testing.assert_array_equal(made[0], made[2])
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("x", "dy", "pad"), [((1, 32, 4, 0), (1, 2, 6, 2), 2), ((1, 1, 2, 2), (1, 16, 0, 0), 0)])
+def test_maps_and_images_without_pixels_add_nothing(
+    x: tuple[int, ...], dy: tuple[int, ...], pad: int, turned: bool
+) -> None:
+    dw = np.ones((dy[1], x[1], 3, 3), np.float32)
+    image, gradient = np.zeros(x, np.float32), np.zeros(dy, np.float32)
+    KERNELS.product_backward_weights(image, gradient, dw, scratch(2**20), 1, 1, pad, pad, 1, 1, False, turned)
+    assert (dw == 1).all()
+
+
 def test_sizes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="positions of an axis: got 15, expected 13"):
         run(scratch(2**24), (1, 1, 1, 6, 3, 6))

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
 
 from pydeeplab.backend import get_backend
 
@@ -95,6 +97,37 @@ def test_nothing_is_written_behind_the_scratch() -> None:
             memory = scratch(size + 2**18)
             run(operation, memory[:size], tile)
             assert np.isnan(memory[size:]).all()
+
+
+@given(
+    shapes=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 40), st.integers(1, 60)), min_size=1, max_size=4),
+    tile=st.sampled_from((2, 3, 4, 6)),
+    rate=st.integers(1, 8),
+    channels=st.integers(1, 40),
+    outputs=st.integers(1, 60),
+    more=st.integers(0, 4000),
+)
+@example(shapes=[(1, 9, 25), (1, 6, 2), (1, 4, 33)], tile=2, rate=6, channels=8, outputs=8, more=0)
+@settings(max_examples=60, deadline=None)
+def test_pictures_of_any_widths_keep_to_the_scratch(
+    shapes: list[tuple[int, int, int]], tile: int, rate: int, channels: int, outputs: int, more: int
+) -> None:
+    """The smallest that does, and some more: fewer tiles at once can be more rows of narrow pictures."""
+    assume(any(batch for batch, *_ in shapes))
+    xs, ys = sizes(channels, outputs, tuple(shapes))
+    w = np.ones((outputs, channels, 3, 3), np.float32)
+
+    def make(work: np.ndarray) -> None:
+        KERNELS.winograd_forward(xs, w, None, None, ys, work, tile, rate, rate, rate, rate, False, 0.0)
+
+    with pytest.raises(ValueError, match="the scratch has 1 elements") as caught:
+        make(scratch(1))
+    found = re.search(r"at least (\d+)", str(caught.value))
+    assert found
+    size = int(found[1]) + more
+    memory = scratch(size + 2**16)
+    make(memory[:size])
+    assert np.isnan(memory[size:]).all()
 
 
 @pytest.mark.parametrize(("channels", "outputs"), [(21, 130), (150, 130), (700, 21)])

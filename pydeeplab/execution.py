@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from pydeeplab.chains import Merged
 from pydeeplab.errors import UsageError
 from pydeeplab.lean import LeanPlan
-from pydeeplab.merged import Merged
 from pydeeplab.node import Node
 from pydeeplab.replay import Replay
 from pydeeplab.training_plan import TrainingPlan

@@ -10,8 +10,9 @@ import numpy as np
 
 from pydeeplab.backend import Backend
 from pydeeplab.blob import Blob, MemoryPool, Storage
+from pydeeplab.chains import Merged
 from pydeeplab.lockstep import in_lockstep
-from pydeeplab.merged import Merged, merge, overwritable
+from pydeeplab.merged import merge, overwritable
 from pydeeplab.node import Node
 
 __all__ = ["LeanPlan"]

@@ -1,4 +1,4 @@
-"""Layers that are run as one where only the last one's top is wanted.
+"""Which layers are run as one where only the last one's top is wanted.
 
 Convolutions take the BatchNorm (with stored statistics), Scale, Bias and ReLU behind them into the pass that writes
 their values, and so they take a sum with another blob and its ReLU where their engine can; without a convolution before
@@ -22,7 +22,7 @@ from pydeeplab.chains import (
 )
 from pydeeplab.node import Node
 
-__all__ = ["Merged", "convolves", "merge", "overwritable"]
+__all__ = ["convolves", "merge", "overwritable"]
 
 
 def _is_affine(node: Node) -> bool:

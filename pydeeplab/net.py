@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydeeplab.backend import get_backend
 from pydeeplab.batching import batches, forward_all, forward_backward_all
 from pydeeplab.blob import Blob
+from pydeeplab.chains import Merged
 from pydeeplab.errors import UsageError, WeightsError, counted, did_you_mean
 from pydeeplab.execution import Callback, Execution, LeanExecution, TrainingExecution
 from pydeeplab.feeding import feed
@@ -20,7 +21,6 @@ from pydeeplab.formats import LoadReport, load_weights, write_weights
 from pydeeplab.layer import TEST, TRAIN, LayerContext, Workspace
 from pydeeplab.layers.memory_data import MemoryData
 from pydeeplab.lean import LeanPlan
-from pydeeplab.merged import Merged
 from pydeeplab.net_members import NetMembers
 from pydeeplab.net_state import source_in_state
 from pydeeplab.node import Node

@@ -31,7 +31,7 @@ class Contestant:
 _NUMPY = ("numpy", "scipy")
 CONTESTANTS = {
     OURS: Contestant("ours", "Ours", ("forward", "train", "crf"), _NUMPY),
-    ALONE: Contestant("ours", "Ours", ("forward", "train", "crf"), _NUMPY, one_thread=True),
+    ALONE: Contestant("ours", "Ours", ("forward", "train", "crf"), _NUMPY, (("threads", 1),), one_thread=True),
     "pydeeplab keep=all": Contestant("ours", "Ours", ("forward",), _NUMPY, (("keep", "all"),)),
     "pydeeplab recompute": Contestant("ours", "Ours", ("train",), _NUMPY, (("keep", "recompute"),)),
     "pydeeplab CAFFE": Contestant("ours", "Ours", ("forward", "train"), _NUMPY, (("keep", "all"), ("engine", "CAFFE"))),

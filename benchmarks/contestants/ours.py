@@ -28,8 +28,9 @@ class Ours:
         *,
         keep: str | None = None,
         engine: str = "DEFAULT",
+        threads: int | None = None,
     ):
-        set_num_threads(task.threads)
+        set_num_threads(threads or task.threads)
         keep = keep or {"train": "training"}.get(task.kind, "outputs")
         self._results: dict[str, Any] = {}
         if task.kind == "crf":
